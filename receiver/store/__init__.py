@@ -1,0 +1,1 @@
+"""The database: the only room that knows motor. Everything else calls the functions here."""

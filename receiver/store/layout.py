@@ -1,0 +1,184 @@
+"""The collections: their indexes, validators and storage, and how they are made on a server.
+
+Source: DESIGN.md, section 4.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.errors import CollectionInvalid, OperationFailure
+
+Database = AsyncIOMotorDatabase[dict[str, Any]]
+
+SNAPSHOTS = "snapshots"
+SYSTEMS = "systems"
+
+DAY_SECONDS = 24 * 60 * 60
+
+# Snapshots repeat themselves (the same queries, headers, traces), so zstd on large pages stores them in a sixth.
+COMPACT = {"wiredTiger": {"configString": "block_compressor=zstd,leaf_page_max=128KB"}}
+
+NAMESPACE_EXISTS = 48
+INDEX_OPTIONS_CONFLICT = 85
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one collection is kept.
+
+    Args:
+        name: of the collection.
+        validator: a ``$jsonSchema`` that guards the shapes the pipelines rely on.
+        indexes: besides the one on ``_id``.
+        compact: store it with :data:`COMPACT` where the server allows.
+    """
+
+    name: str
+    validator: Mapping[str, Any]
+    indexes: tuple[IndexModel, ...] = ()
+    compact: bool = False
+
+
+COUNT = {"bsonType": ["int", "long", "null"], "minimum": 0}
+TEXT = {"bsonType": ["string", "null"]}
+
+SECTION = {
+    "bsonType": "object",
+    "properties": {
+        "total_entries": COUNT,
+        "recent_entries": COUNT,
+        "entry_types": {"bsonType": ["object", "null"], "additionalProperties": COUNT},
+        "recent_entries_data": {
+            "bsonType": ["array", "null"],
+            "items": {"bsonType": "object", "properties": {"type": TEXT, "batch_id": TEXT}},
+        },
+        "error": TEXT,
+    },
+}
+
+SNAPSHOT = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": ["_id", "system", "timestamp", "received_at", "telescope", "pulse", "server_info", "receipt"],
+        "properties": {
+            "_id": {"bsonType": "string"},
+            "system": {"bsonType": "string"},
+            "timestamp": {"bsonType": "date"},
+            "received_at": {"bsonType": "date"},
+            "telescope": SECTION,
+            "pulse": SECTION,
+            "server_info": {
+                "bsonType": "object",
+                "properties": {
+                    "php_version": TEXT,
+                    "laravel_version": TEXT,
+                    "memory_usage": COUNT,
+                    "peak_memory": COUNT,
+                },
+            },
+            "receipt": {
+                "bsonType": "object",
+                "required": ["schema_version", "bytes", "trimmed", "redacted", "late", "clock_skew_seconds", "token"],
+                "properties": {
+                    "schema_version": {"bsonType": "int"},
+                    "bytes": {"bsonType": ["int", "long"]},
+                    "trimmed": {"bsonType": "array"},
+                    "redacted": {"bsonType": "array"},
+                    "late": {"bsonType": "bool"},
+                    "clock_skew_seconds": {"bsonType": "double"},
+                    "token": {"bsonType": "string"},
+                },
+            },
+        },
+    }
+}
+
+SYSTEM = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": ["_id", "first_seen_at", "last_seen_at", "last_timestamp"],
+        "properties": {
+            "_id": {"bsonType": "string"},
+            "first_seen_at": {"bsonType": "date"},
+            "last_seen_at": {"bsonType": "date"},
+            "last_timestamp": {"bsonType": "date"},
+        },
+    }
+}
+
+
+def layouts(retention_days: int) -> tuple[Layout, ...]:
+    """List the collections.
+
+    Args:
+        retention_days: age at which snapshots are deleted, counted from ``received_at``.
+    """
+    newest_first = ("timestamp", DESCENDING)
+    return (
+        Layout(
+            SNAPSHOTS,
+            SNAPSHOT,
+            (
+                IndexModel([("system", ASCENDING), newest_first], name="system_timestamp"),
+                IndexModel([newest_first], name="timestamp"),
+                IndexModel([("telescope.recent_entries_data.type", ASCENDING), newest_first], name="telescope_type"),
+                IndexModel([("pulse.recent_entries_data.type", ASCENDING), newest_first], name="pulse_type"),
+                IndexModel([("received_at", ASCENDING)], name="ttl", expireAfterSeconds=retention_days * DAY_SECONDS),
+            ),
+            compact=True,
+        ),
+        Layout(SYSTEMS, SYSTEM),
+    )
+
+
+async def make_layout(database: Database, retention_days: int) -> None:
+    """Make the collections as :func:`layouts` says, whatever is there; any number of processes may do so at once.
+
+    Raises:
+        PyMongoError: the server is away or refuses.
+    """
+    existing = {info["name"]: info.get("options", {}) async for info in await database.list_collections()}
+    for layout in layouts(retention_days):
+        if layout.name not in existing:
+            await _create(database, layout)
+        elif existing[layout.name].get("validator") != layout.validator:
+            await database.command("collMod", layout.name, validator=layout.validator)
+        for index in layout.indexes:
+            await _make_index(database, layout.name, index)
+
+
+async def _create(database: Database, layout: Layout) -> None:
+    try:
+        if layout.compact and await _create_compact(database, layout):
+            return
+        await database.create_collection(layout.name, validator=layout.validator)
+    except CollectionInvalid:
+        return  # another process got there first, and the collection is the same
+    except OperationFailure as error:
+        if error.code != NAMESPACE_EXISTS:
+            raise
+
+
+async def _create_compact(database: Database, layout: Layout) -> bool:
+    """Create the collection with :data:`COMPACT`; False where a server refuses storage options."""
+    try:
+        await database.create_collection(layout.name, validator=layout.validator, storageEngine=COMPACT)
+    except OperationFailure as error:
+        if error.code == NAMESPACE_EXISTS:
+            raise
+        return False
+    return True
+
+
+async def _make_index(database: Database, collection: str, index: IndexModel) -> None:
+    """Create an index; where it is there with another expiry (the setting changed), change that in place."""
+    try:
+        await database[collection].create_indexes([index])
+    except OperationFailure as error:
+        if error.code != INDEX_OPTIONS_CONFLICT or "expireAfterSeconds" not in index.document:
+            raise
+        change = {"name": index.document["name"], "expireAfterSeconds": index.document["expireAfterSeconds"]}
+        await database.command("collMod", collection, index=change)

@@ -1,0 +1,165 @@
+"""The parent process: starts the embedded MongoDB and the workers, restarts what dies, stops everything in order.
+
+It runs no event loop and no threads, so that it may fork at any time, and does nothing that could make it die itself.
+"""
+
+import multiprocessing
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+
+import structlog
+
+from receiver.errors import EmbeddedMongoError, ReceiverError
+from receiver.settings import Settings
+from receiver.store.connection import check_uri
+from receiver.store.embedded import EmbeddedMongo
+from receiver.worker import BACKLOG, OVERTIME_SECONDS, hypercorn_config, run_worker
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 1.0
+# A worker or mongod that dies sooner than this after its start is not started again at once.
+SHORT_LIFE_SECONDS = 5.0
+FORK = multiprocessing.get_context("fork")
+
+
+def bind(settings: Settings) -> socket.socket:
+    """Listen on the configured address.
+
+    Raises:
+        ReceiverError: the address is taken, or is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise ReceiverError(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.") from None
+    listener.listen(BACKLOG)
+    return listener
+
+
+class Supervisor:
+    """Keeps ``settings.workers`` workers, and the embedded MongoDB where there is one, alive until told to stop.
+
+    Args:
+        settings: effective; where ``mongodb_uri`` is None an embedded MongoDB is started.
+        announce: called once with the bound address, when the workers have been started.
+    """
+
+    def __init__(self, settings: Settings, announce: Callable[[str, int], None]) -> None:
+        hypercorn_config(settings)  # what is wrong with a setting shall stop the start, not every worker
+        if settings.mongodb_uri is not None:
+            check_uri(settings.mongodb_uri)
+        self._settings = settings
+        self._announce = announce
+        self._mongo: EmbeddedMongo | None = None
+        self._workers: dict[int, BaseProcess | None] = dict.fromkeys(range(settings.workers))
+        self._started: dict[int, float] = {}
+        self._stopping = False
+        self._wakeup, self._bell = socket.socketpair()
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; returns when everything has stopped.
+
+        Raises:
+            ReceiverError: the address or the embedded MongoDB is not to be had.
+        """
+        self._listen_for_signals()
+        self._listener = bind(self._settings)
+        try:
+            self._start_mongo()
+            self._start_workers()
+            self._announce(*self._listener.getsockname()[:2])
+            while not self._stopping:
+                self._wait()
+                self._revive()
+        finally:
+            self._stop()
+
+    def _listen_for_signals(self) -> None:
+        self._bell.setblocking(False)
+        signal.set_wakeup_fd(self._bell.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, self._on_stop)
+        signal.signal(signal.SIGINT, self._on_stop)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # rings the bell, so that a death is seen at once
+
+    def _on_stop(self, *_: object) -> None:
+        self._stopping = True
+
+    def _wait(self) -> None:
+        if self._wakeup in wait([self._wakeup], POLL_SECONDS):
+            self._wakeup.recv(4096)
+
+    def _start_mongo(self) -> None:
+        if self._settings.mongodb_uri is not None:
+            return
+        settings = self._settings
+        self._mongo = EmbeddedMongo(settings.data_dir, settings.database, settings.embedded_cache_mb)
+        self._mongo.start()
+        self._settings = replace(settings, mongodb_uri=self._mongo.uri)
+
+    def _start_workers(self) -> None:
+        for number, worker in self._workers.items():
+            if worker is None or not worker.is_alive():
+                self._workers[number] = self._fork(number)
+
+    def _fork(self, number: int) -> BaseProcess:
+        worker = FORK.Process(target=self._work, name=f"receiver worker {number}")
+        worker.start()
+        self._started[number] = time.monotonic()
+        return worker
+
+    def _work(self) -> None:
+        for number in (signal.SIGCHLD, signal.SIGTERM):  # until the event loop listens itself
+            signal.signal(number, signal.SIG_DFL)
+        self._wakeup.close()
+        self._bell.detach()
+        if self._mongo:
+            self._mongo.forget()
+        run_worker(self._settings, self._listener)
+
+    def _revive(self) -> None:
+        if self._stopping:
+            return
+        if self._mongo and not self._mongo.is_running():
+            self._revive_mongo(self._mongo)
+        for number, worker in self._workers.items():
+            if worker and not worker.is_alive() and self._may_start(number):
+                log.error("worker_died", worker=number, exit_code=worker.exitcode)
+                self._workers[number] = self._fork(number)
+
+    def _may_start(self, number: int) -> bool:
+        return time.monotonic() - self._started[number] > SHORT_LIFE_SECONDS
+
+    def _revive_mongo(self, mongo: EmbeddedMongo) -> None:
+        log.error("mongod_died")
+        try:
+            mongo.start()
+        except EmbeddedMongoError as error:
+            log.error("mongod_not_started", reason=str(error))
+
+    def _stop(self) -> None:
+        self._listener.close()  # with the workers' own copies closed too, nobody is let in any more
+        alive = [worker for worker in self._workers.values() if worker and worker.is_alive()]
+        for worker in alive:
+            worker.terminate()
+        deadline = time.monotonic() + self._settings.shutdown_timeout_seconds + 2 * OVERTIME_SECONDS
+        for worker in alive:
+            worker.join(max(0.0, deadline - time.monotonic()))
+            if worker.is_alive():
+                log.error("worker_killed", pid=worker.pid)
+                worker.kill()
+                worker.join()
+        if self._mongo:
+            self._mongo.stop()
+        log.info("stopped", pid=os.getpid())

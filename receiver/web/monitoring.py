@@ -1,0 +1,122 @@
+"""``POST /api/monitoring``: the way in. A snapshot walks straight through this module.
+
+Source: DESIGN.md, section 2.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from marshmallow import ValidationError
+from quart import Blueprint, Response, g, request
+
+from receiver.clock import Clock, iso_utc
+from receiver.errors import ErrorCode, FieldErrors, Refusal
+from receiver.intake.decode import decode
+from receiver.intake.document import Arrival, build_snapshot, snapshot_id
+from receiver.intake.writer import write_snapshot
+from receiver.settings import Token
+from receiver.store.connection import Store
+from receiver.web.access import Access, allowed_system
+from receiver.web.body import read_json_bytes
+from receiver.web.envelope import answer
+from schemas.faults import flatten
+from schemas.snapshot import SnapshotSchema, is_connection_test, missing_fields
+
+MOST_FAULTS = 100
+FAULTS_IN_MESSAGE = 3
+
+SCHEMA = SnapshotSchema()
+
+
+def monitoring_blueprint(access: Access, store: Store, max_body_bytes: int, clock: Clock) -> Blueprint:
+    """Make the route."""
+    blueprint = Blueprint("monitoring", __name__)
+
+    @blueprint.post("/api/monitoring")
+    async def receive() -> Response:
+        token = access.require(request, "ingest")
+        g.facts["token"] = token.name
+        body = await read_json_bytes(request, max_body_bytes)
+        received_at = clock()
+        g.facts["bytes"] = len(body)
+        payload, depth = decode(body)
+        if is_connection_test(payload):
+            g.facts["outcome"] = "connection_test"
+            return _connection_ok(received_at)
+        payload = validate(payload)
+        processed = _processed(payload)
+        arrival = _arrival(token, payload["system"], body, depth, received_at)
+        g.facts.update(system=arrival.system, snapshot_id=arrival.snapshot_id)
+        timestamp = payload["timestamp"]
+        snapshot = build_snapshot(payload, arrival)
+        inserted = await write_snapshot(store, snapshot)
+        g.facts["outcome"] = "stored" if inserted else "duplicate"
+        return answer(
+            {
+                "success": True,
+                "message": "Data received successfully",
+                "timestamp": iso_utc(timestamp),
+                "received_at": iso_utc(received_at),
+                "processed": processed,
+                "snapshot_id": snapshot.id,
+                "duplicate": not inserted,
+                "queued": False,
+            }
+        )
+
+    return blueprint
+
+
+def _connection_ok(received_at: datetime) -> Response:
+    now = iso_utc(received_at)
+    return answer({"success": True, "message": "Connection OK", "timestamp": now, "received_at": now})
+
+
+def _arrival(token: Token, sent_system: str, body: bytes, depth: int, received_at: datetime) -> Arrival:
+    return Arrival(
+        snapshot_id=snapshot_id(body, token.system),
+        system=allowed_system(token, sent_system),
+        received_at=received_at,
+        bytes=len(body),
+        token=token.name,
+        depth=depth,
+    )
+
+
+def _processed(payload: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "telescope_entries": payload["telescope"].get("recent_entries"),
+        "pulse_entries": payload["pulse"].get("recent_entries"),
+        "memory_usage": payload["server_info"].get("memory_usage"),
+    }
+
+
+def validate(payload: dict[str, Any]) -> dict[str, Any]:
+    """Check a payload against the schema.
+
+    Returns:
+        The payload, with ``timestamp`` as a UTC date and PHP's ``[]`` as the empty maps they stand for.
+
+    Raises:
+        Refusal: MISSING_FIELDS or INVALID_DATA, with every fault by its path.
+    """
+    try:
+        loaded: dict[str, Any] = SCHEMA.load(payload)
+    except ValidationError as error:
+        faults = dict(flatten(error.messages_dict))
+        if missing := missing_fields(payload):
+            message = f"Missing required fields: {', '.join(missing)}"
+            raise Refusal(ErrorCode.MISSING_FIELDS, message, _bounded(faults)) from None
+        raise Refusal(ErrorCode.INVALID_DATA, _sentence(faults), _bounded(faults)) from None
+    return loaded
+
+
+def _bounded(faults: FieldErrors) -> FieldErrors:
+    return dict(list(faults.items())[:MOST_FAULTS])
+
+
+def _sentence(faults: FieldErrors) -> str:
+    first = list(faults.items())[:FAULTS_IN_MESSAGE]
+    named = "; ".join(f"{path}: {' '.join(messages)}" for path, messages in first)
+    more = len(faults) - len(first)
+    return f"Invalid data: {named}" + (f"; and {more} more" if more else "")

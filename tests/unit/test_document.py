@@ -1,0 +1,139 @@
+"""The stored document."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import bson
+import pytest
+from bson.codec_options import CodecOptions
+
+from receiver.errors import ErrorCode, Refusal
+from receiver.intake.document import Arrival, Snapshot, build_snapshot, snapshot_id
+from receiver.intake.repair import DEEPEST_LEVEL, MOST_NOTES
+from schemas.snapshot import SnapshotSchema
+from tests.support import payload
+
+TIMESTAMP = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
+ARRIVAL = Arrival(
+    snapshot_id="an-id",
+    system="laravel_app",
+    received_at=TIMESTAMP + timedelta(seconds=2),
+    bytes=1234,
+    token="shop",
+    depth=4,
+)
+
+
+def build(value: dict[str, Any], **arrival: Any) -> Snapshot:
+    """Build a snapshot from a payload."""
+    loaded: Any = SnapshotSchema().load(value)
+    return build_snapshot(loaded, replace(ARRIVAL, **arrival))
+
+
+def stored(value: dict[str, Any], **arrival: Any) -> dict[str, Any]:
+    """Return the document that a payload is stored as."""
+    raw = build(value, **arrival).encoded.raw
+    document: dict[str, Any] = bson.decode(raw, CodecOptions(tz_aware=True))
+    return document
+
+
+def test_the_document_has_the_guides_names_and_a_receipt() -> None:
+    document = stored(payload())
+    assert list(document) == [
+        "_id",
+        "system",
+        "timestamp",
+        "received_at",
+        "telescope",
+        "pulse",
+        "server_info",
+        "receipt",
+    ]
+    assert document["timestamp"] == TIMESTAMP
+    assert document["receipt"] == {
+        "schema_version": 1,
+        "bytes": 1234,
+        "utc_offset_minutes": None,
+        "trimmed": [],
+        "redacted": [],
+        "repaired": [],
+        "late": False,
+        "clock_skew_seconds": -2.0,
+        "token": "shop",
+    }
+
+
+def test_unknown_fields_are_kept_and_names_of_ours_go_under_sent() -> None:
+    document = stored(payload(deploy="v3", **{"a.b": 1, "_id": 7, "receipt": "x", "sent": "y", "received_at": "z"}))
+    assert (document["deploy"], document["a.b"], document["_id"]) == ("v3", 1, "an-id")
+    assert document["sent"] == {"_id": 7, "received_at": "z", "receipt": "x", "sent": "y"}
+
+
+def test_the_tokens_system_wins_and_the_bodys_is_kept() -> None:
+    document = stored(payload(), system="shop")
+    assert (document["system"], document["sent"]) == ("shop", {"system": "laravel_app"})
+
+
+@pytest.mark.parametrize(("seconds", "late"), [(-3600, False), (0, False), (300, False), (301, True)])
+def test_late_is_older_than_the_window(seconds: int, late: bool) -> None:
+    receipt = stored(payload(), received_at=TIMESTAMP + timedelta(seconds=seconds))["receipt"]
+    assert (receipt["late"], receipt["clock_skew_seconds"]) == (late, float(-seconds))
+
+
+def test_a_clock_in_2099_does_not_pass_for_the_latest_news() -> None:
+    sighting = build(payload(timestamp="2099-01-01T00:00:00Z")).sighting
+    assert sighting.timestamp == ARRIVAL.received_at + timedelta(minutes=5)
+
+
+def test_the_id_is_a_digest_of_the_body_and_of_the_tokens_system() -> None:
+    assert snapshot_id(b"a", None) == snapshot_id(b"a", None)
+    ids = {snapshot_id(b"a", None), snapshot_id(b"b", None), snapshot_id(b"a", "x"), snapshot_id(b"a", "y")}
+    assert len(ids) == 4
+
+
+def test_what_bson_cannot_hold_is_repaired_and_noted() -> None:
+    rows = [{"type": "job", "content": {"\0*\0p": 1, "n": 2**63, "s": "a\ud800", "ok": -(2**63)}}]
+    document = stored(payload(telescope={"recent_entries_data": rows}))
+    content = document["telescope"]["recent_entries_data"][0]["content"]
+    assert content == {"␀*␀p": 1, "n": "9223372036854775808", "s": "a\ufffd", "ok": -(2**63)}
+    place = "telescope.recent_entries_data.0.content"
+    assert document["receipt"]["repaired"] == [
+        {"path": place, "fault": "nul_in_key"},
+        {"path": f"{place}.n", "fault": "integer_beyond_64_bits"},
+        {"path": f"{place}.s", "fault": "lone_surrogate"},
+    ]
+
+
+def test_two_keys_that_are_repaired_to_the_same_stay_two() -> None:
+    document = stored(payload(x={"\0": 1, "␀": 2, "␀_": 3}))
+    assert sorted(document["x"].values()) == [1, 2, 3]
+
+
+def test_a_repaired_version_reaches_the_system() -> None:
+    assert build(payload(server_info={"php_version": "8\ud800"})).sighting.php_version == "8\ufffd"
+
+
+def test_deep_nesting_is_folded_to_json() -> None:
+    deep: Any = "bottom"
+    for _ in range(300):
+        deep = {"a": deep}
+    document = stored(payload(x=deep), depth=301)
+    value, levels = document["x"], 1
+    while isinstance(value, dict):
+        value, levels = value["a"], levels + 1
+    assert levels == DEEPEST_LEVEL
+    assert value == '{"a":' * 201 + '"bottom"' + "}" * 201
+    assert [note["fault"] for note in document["receipt"]["repaired"]] == ["folded_to_json"]
+
+
+def test_notes_are_bounded() -> None:
+    notes = stored(payload(x=[2**64] * (MOST_NOTES + 7)))["receipt"]["repaired"]
+    assert len(notes) == MOST_NOTES + 1
+    assert notes[-1] == {"path": "", "fault": "7 more"}
+
+
+def test_a_document_past_mongodbs_limit_is_refused() -> None:
+    with pytest.raises(Refusal) as caught:
+        build(payload(x="x" * 17_000_000))
+    assert caught.value.code is ErrorCode.PAYLOAD_TOO_LARGE
