@@ -16,6 +16,8 @@ from typing import Any, Self
 import httpx
 import psutil
 
+from receiver.store.embedded import find_mongod
+
 SAMPLES = Path(__file__).parent / "samples"
 TOKEN = "test-token-with-every-role"
 DEADLINE_SECONDS = 20.0
@@ -67,6 +69,19 @@ def mongod(folder: Path, database: str = "monitoring") -> Iterator[str]:
         process.stdin.close()
 
 
+@contextmanager
+def bare_mongod(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a MongoDB without users on a port, so that it can be stopped, hung and started again at will."""
+    folder.mkdir(exist_ok=True)
+    command = [find_mongod(), "--dbpath", folder, "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+
+
 class Receiver:
     """``receiver serve`` as a process of its own, on a free port, in a folder of its own.
 
@@ -81,6 +96,8 @@ class Receiver:
         self.output = folder / "stdout.txt"
         self.log = folder / "stderr.txt"
         self.process: subprocess.Popen[bytes] | None = None
+        # Like PHP, a new connection for each request.
+        self.client = httpx.Client(timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
         self.address = ""
 
     def start(self) -> Self:
@@ -135,11 +152,11 @@ class Receiver:
         whole = {"content-type": "application/json", "x-api-token": TOKEN}
         whole.update({name.replace("_", "-"): value for name, value in headers.items()})
         sent = {name: value for name, value in whole.items() if value}
-        return httpx.post(f"{self.address}/api/monitoring", content=content, headers=sent, timeout=30)
+        return self.client.post(f"{self.address}/api/monitoring", content=content, headers=sent)
 
     def get(self, path: str) -> httpx.Response:
         """Get a path."""
-        return httpx.get(self.address + path, timeout=30)
+        return self.client.get(self.address + path)
 
     def log_lines(self) -> list[dict[str, Any]]:
         """Return what it has logged."""
@@ -153,8 +170,9 @@ class Receiver:
         return connection
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self if self.process and self.process.poll() is None else self.start()
 
     def __exit__(self, *_: object) -> None:
+        self.client.close()
         if self.process and self.process.poll() is None:
             self.stop()

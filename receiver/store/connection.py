@@ -12,6 +12,7 @@ from pymongo import WriteConcern
 from pymongo.errors import (
     ConnectionFailure,
     ExecutionTimeout,
+    NetworkTimeout,
     OperationFailure,
     PyMongoError,
     WTimeoutError,
@@ -54,13 +55,13 @@ CONNECT_TIMEOUT_MS = 2000
 
 def unavailable_reason(error: BaseException) -> str | None:
     """Say why MongoDB cannot take a write now; None where the error is not of that kind but a fault of ours."""
-    if isinstance(error, ExecutionTimeout | WTimeoutError | TimeoutError):
+    if isinstance(error, NetworkTimeout | ExecutionTimeout | WTimeoutError | TimeoutError):
         return SLOW
+    if isinstance(error, ConnectionFailure):
+        return UNREACHABLE
     if isinstance(error, OperationFailure) and error.code in PASSING:
         return f"MongoDB refuses: {PASSING[error.code]}"
-    if isinstance(error, PyMongoError) and error.timeout:
-        return SLOW
-    return UNREACHABLE if isinstance(error, ConnectionFailure) else None
+    return SLOW if isinstance(error, PyMongoError) and error.timeout else None
 
 
 def check_uri(uri: str) -> None:

@@ -169,7 +169,7 @@ class EmbeddedMongo:
 
     def _settle_state(self) -> EmbeddedState:
         old = read_state(self.data_dir)
-        if old and _is_free(old.port):
+        if old and is_free(old.port):
             return old
         state = EmbeddedState(
             port=_free_port(),
@@ -286,7 +286,8 @@ def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens on a port of loopback."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,0 +1,97 @@
+"""The documentation tells what there is: every setting, command, route, index and error code."""
+
+import json
+import re
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from receiver.app import create_app
+from receiver.cli import main
+from receiver.errors import STATUS, ErrorCode
+from receiver.settings import FIELDS, load_settings
+from receiver.store.layout import layouts
+
+ROOT = Path(__file__).parents[2]
+DOCS = {path.name: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")]}
+EVERYTHING = "\n".join(DOCS.values())
+
+
+def test_the_table_of_settings_is_that_of_the_schema() -> None:
+    table = DOCS["deployment.md"].split("## Tokens")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ?(.*?) ?\| (.*) \|$", table, re.MULTILINE)
+    assert rows == [
+        (name, "" if field.load_default in (None, list) else f"`{field.load_default}`", field.metadata["description"])
+        for name, field in FIELDS.items()
+    ]
+
+
+def commands(group: click.Group, path: str = "receiver") -> list[str]:
+    """List all commands with their path."""
+    found = []
+    for name, command in group.commands.items():
+        below = f"{path} {name}"
+        found += commands(command, below) if isinstance(command, click.Group) else [below]
+    return found
+
+
+@pytest.mark.parametrize("command", commands(main))
+def test_every_command_is_documented_and_has_help(command: str) -> None:
+    assert command in EVERYTHING
+    result = CliRunner().invoke(main, [*command.split()[1:], "--help"])
+    assert result.exit_code == 0
+
+
+def test_every_route_is_documented() -> None:
+    app = create_app(load_settings({"RECEIVER_MONGODB_URI": "mongodb://127.0.0.1"}).settings)
+    for rule in app.url_map.iter_rules():
+        assert rule.rule in EVERYTHING
+
+
+def test_every_index_is_documented() -> None:
+    for layout in layouts(30):
+        assert f"**`{layout.name}`**" in DOCS["architecture.md"]
+        for index in layout.indexes:
+            assert f"| `{index.document['name']}` |" in DOCS["architecture.md"]
+
+
+def test_every_error_code_has_a_status_and_is_documented() -> None:
+    assert set(STATUS) == set(ErrorCode)
+    raised = set(ErrorCode) - {ErrorCode.RATE_LIMITED}  # reserved by the contract
+    for code in raised:
+        assert f"`{code}`" in DOCS["README.md"]
+
+
+def test_links_lead_somewhere() -> None:
+    for name, text in DOCS.items():
+        folder = ROOT if name == "README.md" else ROOT / "docs"
+        for target in re.findall(r"\]\(([^)#:]+)[^)]*\)", text):
+            assert (folder / target).exists(), f"{name}: {target}"
+
+
+def test_the_shipped_settings_file_is_valid() -> None:
+    assert load_settings({}, file=ROOT / "config/receiver.toml").settings.port == 3001
+
+
+def test_compose_names_only_what_there_is() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    receiver, mongodb = compose["services"]["receiver"], compose["services"]["mongodb"]
+    assert (ROOT / receiver["build"]["dockerfile"]).exists()
+    environment = {name: value.replace("${RECEIVER_PASSWORD}", "x") for name, value in receiver["environment"].items()}
+    load_settings(environment)
+    volumes = [volume.split(":")[0] for service in (receiver, mongodb) for volume in service["volumes"]]
+    for volume in volumes:
+        assert volume in compose["volumes"] or (ROOT / volume).exists()
+    wanted = set(re.findall(r"\$\{(\w+)", json.dumps(compose)))
+    for name in wanted:
+        assert name in DOCS["deployment.md"]
+
+
+def test_the_image_copies_only_what_there_is() -> None:
+    for line in (ROOT / "config/Dockerfile").read_text(encoding="utf-8").splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            for source in line.split()[1:-1]:
+                assert (ROOT / source).exists()
