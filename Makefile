@@ -14,7 +14,9 @@ help:  ## List what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
 .venv/run: pyproject.toml requirements.lock
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: name it, for example make run PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv --clear .venv
 	@$(LIBRARIES)
 	$(PIP) install --quiet --constraint requirements.lock --editable '.[embedded]'
 	@touch $@

@@ -1,18 +1,23 @@
 """The only wiring: settings in, application out."""
 
+import asyncio
 import hashlib
+from collections.abc import AsyncGenerator
 
 from quart import Quart
 
 from receiver.clock import Clock, utc_now
 from receiver.errors import SettingsError
+from receiver.intake.redact import Redaction
+from receiver.intake.writer import keep_rows_whole
 from receiver.settings import Settings, Token
 from receiver.store.connection import Store
+from receiver.store.layout import Retention
 from receiver.web.access import Access
-from receiver.web.envelope import register_error_answers
+from receiver.web.failures import register_error_answers
 from receiver.web.health import health_blueprint
-from receiver.web.monitoring import monitoring_blueprint
-from receiver.web.request_log import register_request_log
+from receiver.web.monitoring import Reception, monitoring_blueprint
+from receiver.web.request_log import RequestLog
 from schemas.settings import ROLES
 
 
@@ -30,20 +35,38 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Quart:
         raise SettingsError("The application needs mongodb_uri; only `receiver serve` starts an embedded MongoDB.")
     app = Quart("receiver", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # they are answered in HTML
     app.config["BODY_TIMEOUT"] = settings.body_timeout_seconds
-    access = Access(known_tokens(settings))
-    register_request_log(app)
     register_error_answers(app, clock)
     store = Store(
         settings.mongodb_uri,
         settings.database,
-        retention_days=settings.retention_days,
+        retention=Retention(settings.retention_days, settings.entries_retention_days),
         timeout_seconds=settings.store_timeout_seconds,
     )
-    app.before_serving(store.open)
-    app.after_serving(store.close)
+
+    @app.while_serving
+    async def _lifespan() -> AsyncGenerator[None, None]:
+        await store.open()
+        keeper = asyncio.create_task(keep_rows_whole(store, clock))
+        yield
+        keeper.cancel()
+        await store.close()
+
     app.register_blueprint(health_blueprint(store))
-    app.register_blueprint(monitoring_blueprint(access, store, settings.max_body_bytes, clock))
+    app.register_blueprint(
+        monitoring_blueprint(
+            Reception(
+                access=Access(known_tokens(settings)),
+                store=store,
+                redaction=Redaction(settings.redact_keys),
+                utc_offsets=settings.utc_offsets,
+                max_body_bytes=settings.max_body_bytes,
+                clock=clock,
+            )
+        )
+    )
+    app.asgi_app = RequestLog(app.asgi_app, clock)  # type: ignore[method-assign]  # as Quart wants to be wrapped
     return app
 
 

@@ -6,7 +6,7 @@ import os
 import secrets
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from receiver.clock import iso_utc, utc_now
 from receiver.errors import ReceiverError
 from receiver.logs import configure_logs
 from receiver.private_files import make_private_dir, write_private
-from receiver.settings import FIELDS, LoadedSettings, Settings, load_settings, masked
+from receiver.settings import FIELDS, LoadedSettings, Settings, check_token, is_simple, load_settings, masked
+from receiver.store.connection import check_uri
 from receiver.store.embedded import read_state
-from receiver.supervisor import Supervisor
-from schemas.settings import ROLES
+from receiver.supervisor import Supervisor, bind
+from receiver.worker import hypercorn_config
 
 TOKEN_BYTES = 32
 
@@ -35,30 +36,34 @@ class Group(click.Group):
             return super().invoke(ctx)
         except ReceiverError as error:
             raise SystemExit(f"receiver: {error}") from None
+        except OSError as error:
+            raise SystemExit(f"receiver: {error.filename or 'the system'}: {error.strerror}") from None
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="receiver")
-@click.option(
-    "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Settings file. [default: config/receiver.toml, if it is there]",
-)
-@click.pass_context
-def main(context: click.Context, config: Path | None) -> None:
+def main() -> None:
     """Receive the Telescope and Pulse snapshots of Laravel applications and keep them in MongoDB."""
-    context.obj = config
 
 
-def setting_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command one option for each setting that has a simple value; a list is for the file."""
+Command = Callable[..., None]
+
+
+def config_option(command: Command) -> Command:
+    """Give a command the option that names the settings file."""
+    kind = click.Path(dir_okay=False, path_type=Path)
+    return click.option("--config", type=kind, help="settings file  [default: config/receiver.toml, if there]")(command)
+
+
+def setting_options(command: Command) -> Command:
+    """Give a command one option for each setting that has a simple value; the others are for the file."""
     for name, field in reversed(FIELDS.items()):
-        if isinstance(field, fields.List):
+        if not is_simple(field):
             continue
         default = "" if field.load_default is None else f"  [default: {field.load_default}]"
         text = field.metadata["description"].replace("`", "") + default
         command = click.option("--" + name.replace("_", "-"), name, metavar=_kind(field), help=text)(command)
-    return command
+    return config_option(command)
 
 
 def _kind(field: fields.Field[Any]) -> str:
@@ -69,71 +74,83 @@ def _kind(field: fields.Field[Any]) -> str:
 
 @main.command()
 @setting_options
-@click.pass_obj
-def serve(config: Path | None, /, **options: str | None) -> None:
+def serve(config: Path | None, **options: str | None) -> None:
     """Receive snapshots, until SIGTERM or Ctrl-C."""
-    settings = load_settings(os.environ, options, config).settings
+    loaded = load_settings(os.environ, options, config)
+    settings = loaded.settings
     configure_logs(settings.log_level, settings.log_format)
-    quick_start = settle_token(settings)
-    supervisor = Supervisor(quick_start.settings, lambda host, port: click.echo(quick_start.banner(host, port)))
-    supervisor.run()
+    is_tls = hypercorn_config(settings).ssl_enabled
+    if settings.mongodb_uri:
+        check_uri(settings.mongodb_uri, loaded.sources["mongodb_uri"])
+    listener = bind(settings)
+    host, port = listener.getsockname()[:2]
+    settings, token_line, token_word = settle_token(loaded)
+    welcome = banner(address_of(host, port, is_tls), token_line, token_word)
+    Supervisor(settings, listener, lambda: click.echo(welcome)).run()
 
 
-@dataclass(frozen=True)
-class QuickStart:
-    """What the first lines on the screen tell.
+def address_of(host: str, port: int, is_tls: bool) -> str:
+    """Return the address that a person on this machine may use."""
+    name = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+    return f"{'https' if is_tls else 'http'}://{f'[{name}]' if ':' in name else name}:{port}"
 
-    Args:
-        settings: with a token.
-        token_line: the token itself if it was made just now, or else where it is.
-        token_word: how a shell command gets at the token, without showing it.
+
+def banner(address: str, token_line: str, token_word: str) -> str:
+    """Return the first lines on the screen: the address, the token and a curl line that works."""
+    body = (
+        f'{{"timestamp":"{iso_utc(utc_now())}","system":"laravel_app",'
+        '"telescope":{"total_entries":1,"recent_entries":0,"entry_types":{"request":1},"recent_entries_data":[]},'
+        '"pulse":[],"server_info":{"memory_usage":16777216}}'
+    )
+    return (
+        f"\nReceiver {__version__} listens on {address}\n{token_line}\n\nTry it:\n\n"
+        f"  curl -H 'Content-Type: application/json' -H \"X-API-Token: {token_word}\" \\\n"
+        f"    -d '{body}' \\\n    {address}/api/monitoring\n"
+    )
+
+
+def settle_token(loaded: LoadedSettings) -> tuple[Settings, str, str]:
+    """Make sure that there is a token: with none configured, the one of the data directory, made if need be.
+
+    Returns:
+        Settings with a token; a line that tells where the token is, or the token itself if it was made just now; and
+        how a shell command gets at it without showing it.
+
+    Raises:
+        ReceiverError: the file of the data directory holds no token.
     """
-
-    settings: Settings
-    token_line: str
-    token_word: str
-
-    def banner(self, host: str, port: int) -> str:
-        """Return the address, the token and a curl line that works."""
-        name = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
-        address = f"http://{f'[{name}]' if ':' in name else name}:{port}"
-        body = (
-            f'{{"timestamp":"{iso_utc(utc_now())}","system":"laravel_app",'
-            '"telescope":{"total_entries":1,"recent_entries":0,"entry_types":{"request":1},"recent_entries_data":[]},'
-            '"pulse":[],"server_info":{"memory_usage":16777216}}'
-        )
-        return (
-            f"\nReceiver {__version__} listens on {address}\n"
-            f"{self.token_line}\n\nTry it:\n\n"
-            f"  curl -H 'Content-Type: application/json' -H \"X-API-Token: {self.token_word}\" \\\n"
-            f"    -d '{body}' \\\n    {address}/api/monitoring\n"
-        )
-
-
-def settle_token(settings: Settings) -> QuickStart:
-    """Make sure that there is a token: with none configured, the one of the data directory, made if need be."""
+    settings = loaded.settings
+    names = [f"{token.name} (in the settings file)" for token in settings.tokens]
     if settings.token:
-        warning = "Token: RECEIVER_TOKEN. It may do everything, and Telescope stores in clear what it posts with:\n"
-        warning += "in production, post with an ingest-only one (receiver token new)."
-        return QuickStart(settings, warning, "$RECEIVER_TOKEN")
-    if settings.tokens:
-        return QuickStart(settings, "Tokens: " + ", ".join(token.name for token in settings.tokens), "<your token>")
+        source = loaded.sources["token"]
+        line = (
+            f"Tokens: {', '.join([source, *names])}. The first may do everything, and Telescope stores in clear what\n"
+            "an application posts with: in production, give it an ingest-only one (receiver token new)."
+        )
+        return settings, line, f"${source}" if source == "RECEIVER_TOKEN" else "<token>"
+    if names:
+        return settings, f"Tokens: {', '.join(names)}", "<token>"
     make_private_dir(settings.data_dir)
-    file = settings.data_dir / "token"
+    file = settings.data_dir.absolute() / "token"
     word = f"$(cat {shlex.quote(str(file))})"
     if file.exists():
-        token = file.read_text(encoding="utf-8").strip()
-        return QuickStart(replace(settings, token=token), f"Token: in {file}", word)
+        return replace(settings, token=_read_token(file)), f"Token: in {file}", word
     token = secrets.token_urlsafe(TOKEN_BYTES)
     write_private(file, token + "\n")
     line = f"Token: {token}\n(made just now, shown once, kept in {file}; it may do everything)"
-    return QuickStart(replace(settings, token=token), line, word)
+    return replace(settings, token=token), line, word
+
+
+def _read_token(file: Path) -> str:
+    token = file.read_text(encoding="utf-8", errors="replace").strip()
+    if not token.isascii() or not token.isprintable() or not token:
+        raise ReceiverError(f"There is no token in {file}: delete the file, and a new one is made.")
+    return token
 
 
 @main.command("check-config")
 @setting_options
-@click.pass_obj
-def check_config(config: Path | None, /, **options: str | None) -> None:
+def check_config(config: Path | None, **options: str | None) -> None:
     """Print the effective settings and where each comes from; secrets are masked."""
     click.echo(settings_table(load_settings(os.environ, options, config)))
 
@@ -152,29 +169,28 @@ def token() -> None:
 
 @token.command("new")
 @click.argument("name")
-@click.option("--role", "roles", multiple=True, type=click.Choice(ROLES), default=("ingest",), show_default=True)
-@click.option("--system", help="What is posted with it is this system's, whatever the body says.")
-def token_new(name: str, roles: tuple[str, ...], system: str | None) -> None:
+@click.option("--role", "roles", multiple=True, default=("ingest",), show_default=True, help="may be repeated")
+@click.option("--system", help="what is posted with it is this system's, whatever the body says")
+@click.option("--only", "systems", multiple=True, metavar="SYSTEM", help="it may post for this system; may be repeated")
+def token_new(name: str, roles: tuple[str, ...], system: str | None, systems: tuple[str, ...]) -> None:
     """Make a token, and the entry for the settings file; the token itself is shown once and kept nowhere."""
     secret = secrets.token_urlsafe(TOKEN_BYTES)
-    click.echo(f"Token, shown once: {secret}\n\nPaste into config/receiver.toml:\n")
-    click.echo("[[tokens]]")
-    click.echo(f"name = {_toml(name)}")
-    click.echo(f'sha256 = "{hashlib.sha256(secret.encode()).hexdigest()}"')
-    click.echo(f"roles = [{', '.join(_toml(role) for role in dict.fromkeys(roles))}]")
-    if system:
-        click.echo(f"system = {_toml(system)}")
-
-
-def _toml(text: str) -> str:
-    """Write a TOML basic string; JSON's is one, but for DEL."""
-    return json.dumps(text)
+    entry: dict[str, Any] = {"name": name, "sha256": hashlib.sha256(secret.encode()).hexdigest()}
+    entry["roles"] = list(dict.fromkeys(roles))
+    if system is not None:
+        entry["system"] = system
+    if systems:
+        entry["systems"] = list(systems)
+    check_token(entry)
+    click.echo(f"Token, shown once: {secret}\n\nPaste into config/receiver.toml:\n\n[[tokens]]")
+    for key, value in entry.items():
+        click.echo(f"{key} = {json.dumps(value)}")  # JSON's strings and lists are TOML's too
 
 
 @main.command("mongo-uri")
-@click.option("--admin", is_flag=True, help="The user that may do everything, in place of the one that may only read.")
-@click.option("--data-dir", help="Folder of the embedded MongoDB.")
-@click.pass_obj
+@config_option
+@click.option("--admin", is_flag=True, help="the user that may do everything, in place of the one that may only read")
+@click.option("--data-dir", metavar="TEXT", help="folder of the embedded MongoDB")
 def mongo_uri(config: Path | None, admin: bool, data_dir: str | None) -> None:
     """Print the address of the embedded MongoDB, for mongosh and Compass."""
     settings = load_settings(os.environ, {"data_dir": data_dir}, config).settings

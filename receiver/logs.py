@@ -4,11 +4,13 @@ An exception's text may quote what was being worked on (``InvalidDocument`` quot
 its class and the frames, not its words.
 """
 
+import io
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO, cast
 
 import msgspec
 import structlog
@@ -27,6 +29,7 @@ def configure_logs(level: str, style: str) -> None:
     """
     console = style == "console" or (style == "auto" and sys.stderr.isatty())
     threshold = logging.getLevelNamesMapping()[level.upper()]
+    renderer = [printable, _renderer(console)] if console else [_renderer(console)]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -34,19 +37,42 @@ def configure_logs(level: str, style: str) -> None:
         wordless_exception,
     ]
     structlog.configure(
-        processors=[*shared, _renderer(console)],
+        processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Stream())),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_Stream())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(console)],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
         )
     )
     logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
+
+
+class _Stream(io.TextIOBase):
+    """Standard error, as long as somebody reads it: a log that cannot be written must not break what it tells of."""
+
+    def write(self, text: str) -> int:
+        """Write a line, or let it go."""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or let it go."""
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+
+def printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Show what a terminal would obey, such as an escape sequence in a path, in the form Python writes it."""
+    for name, value in event.items():
+        if type(value) is str and not value.isprintable():
+            event[name] = repr(value)
+    return event
 
 
 def _renderer(console: bool) -> Processor:

@@ -1,17 +1,18 @@
 """The settings: ``config/receiver.toml``, overridden by ``RECEIVER_<NAME>``, overridden by command-line options."""
 
 import difflib
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
 
 from receiver.errors import SettingsError
 from schemas.faults import flatten
-from schemas.settings import SettingsSchema
+from schemas.settings import SettingsSchema, TokenSchema
 
 DEFAULT_FILE = Path("config/receiver.toml")
 FILE_VARIABLE = "RECEIVER_CONFIG"
@@ -57,6 +58,9 @@ class Settings:
     store_timeout_seconds: float
     shutdown_timeout_seconds: float
     retention_days: int
+    entries_retention_days: int
+    redact_keys: tuple[str, ...]
+    utc_offsets: dict[str, int]
     embedded_cache_mb: int
     hypercorn_file: Path
     log_level: str
@@ -116,7 +120,7 @@ def _settings(values: dict[str, Any]) -> Settings:
         for token in values["tokens"]
     )
     paths = {name: Path(values[name]) for name in ("data_dir", "hypercorn_file")}
-    return Settings(**{**values, **paths, "tokens": tokens})
+    return Settings(**{**values, **paths, "tokens": tokens, "redact_keys": tuple(values["redact_keys"])})
 
 
 def _from_file(file: Path | None, environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
@@ -125,23 +129,34 @@ def _from_file(file: Path | None, environment: Mapping[str, str]) -> dict[str, t
     if file is None and not DEFAULT_FILE.exists():
         return {}
     file = file or DEFAULT_FILE
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"The settings file {file} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The settings file {file} is not valid TOML: {error}.") from None
+    values = read_toml(file)
     for name in values:
         _known(name, f"in {file}", FIELDS)
     return {name: (value, str(file)) for name, value in values.items()}
 
 
+def read_toml(file: Path) -> dict[str, Any]:
+    """Read a settings file.
+
+    Raises:
+        SettingsError: it cannot be read, or is not TOML; names it.
+    """
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"The settings file {file} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The settings file {file} is not valid TOML: {error}.") from None
+
+
 def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     given = {}
-    simple = {PREFIX + name.upper(): name for name in FIELDS if name != "tokens"}
+    simple = {PREFIX + name.upper(): name for name, field in FIELDS.items() if is_simple(field)}
     for variable, value in environment.items():
         if not variable.startswith(PREFIX) or variable == FILE_VARIABLE or not value:
             continue
+        if variable.removeprefix(PREFIX).lower() in FIELDS and variable not in simple:
+            raise SettingsError(f"Setting {variable} in the environment: it can only be set in the settings file.")
         _known(variable, "in the environment", simple)
         given[simple[variable]] = (value, variable)
     return given
@@ -166,6 +181,22 @@ def _sentence(error: ValidationError, sources: Mapping[str, str]) -> str:
     )
 
 
+def check_token(entry: Mapping[str, Any]) -> None:
+    """Make sure that an entry of ``[[tokens]]`` can be pasted into the settings file.
+
+    Raises:
+        SettingsError: a field cannot be used.
+    """
+    faults = dict(flatten(TokenSchema().validate(entry)))
+    if faults:
+        raise SettingsError("; ".join(f"{field}: {' '.join(messages)}" for field, messages in faults.items()))
+
+
+def is_simple(field: fields.Field[Any]) -> bool:
+    """Tell whether a setting is one value, which a variable or an option can give; the others are for the file."""
+    return not isinstance(field, fields.List | fields.Dict)
+
+
 def masked(loaded: LoadedSettings) -> list[tuple[str, str, str]]:
     """List the effective settings for a person.
 
@@ -180,6 +211,8 @@ def _shown(name: str, value: Any) -> str:
         return ""
     if FIELDS[name].metadata["secret"]:
         return "****"
+    if isinstance(value, list | dict) and name != "tokens":
+        return json.dumps(value)
     if name == "tokens":
         return ", ".join(f"{token['name']} ({'+'.join(token['roles'])})" for token in value)
     return str(value)

@@ -17,15 +17,15 @@ import structlog
 
 from receiver.errors import EmbeddedMongoError, ReceiverError
 from receiver.settings import Settings
-from receiver.store.connection import check_uri
 from receiver.store.embedded import EmbeddedMongo
-from receiver.worker import BACKLOG, OVERTIME_SECONDS, hypercorn_config, run_worker
+from receiver.worker import BACKLOG, OVERTIME_SECONDS, run_worker
 
 log = structlog.get_logger()
 
 POLL_SECONDS = 1.0
 # A worker or mongod that dies sooner than this after its start is not started again at once.
 SHORT_LIFE_SECONDS = 5.0
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 FORK = multiprocessing.get_context("fork")
 
 
@@ -43,7 +43,9 @@ def bind(settings: Settings) -> socket.socket:
         listener.bind((settings.host, settings.port))
     except OSError as error:
         listener.close()
-        raise ReceiverError(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.") from None
+        where = f"{settings.host}:{settings.port}"
+        way_out = "stop what does, or choose another with --port or RECEIVER_PORT"
+        raise ReceiverError(f"Cannot listen on {where}: {error.strerror}; {way_out}.") from None
     listener.listen(BACKLOG)
     return listener
 
@@ -53,18 +55,17 @@ class Supervisor:
 
     Args:
         settings: effective; where ``mongodb_uri`` is None an embedded MongoDB is started.
-        announce: called once with the bound address, when the workers have been started.
+        listener: where they accept connections, from :func:`bind`.
+        announce: called once, when the workers have been started.
     """
 
-    def __init__(self, settings: Settings, announce: Callable[[str, int], None]) -> None:
-        hypercorn_config(settings)  # what is wrong with a setting shall stop the start, not every worker
-        if settings.mongodb_uri is not None:
-            check_uri(settings.mongodb_uri)
+    def __init__(self, settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
         self._settings = settings
+        self._listener = listener
         self._announce = announce
         self._mongo: EmbeddedMongo | None = None
         self._workers: dict[int, BaseProcess | None] = dict.fromkeys(range(settings.workers))
-        self._started: dict[int, float] = {}
+        self._started: dict[int | str, float] = {}
         self._stopping = False
         self._wakeup, self._bell = socket.socketpair()
 
@@ -72,14 +73,15 @@ class Supervisor:
         """Serve until SIGTERM or SIGINT; returns when everything has stopped.
 
         Raises:
-            ReceiverError: the address or the embedded MongoDB is not to be had.
+            ReceiverError: the embedded MongoDB is not to be had.
         """
         self._listen_for_signals()
-        self._listener = bind(self._settings)
         try:
             self._start_mongo()
             self._start_workers()
-            self._announce(*self._listener.getsockname()[:2])
+            if not self._stopping:
+                self._announce()
+            log.info("listening", address="{}:{}".format(*self._listener.getsockname()[:2]))
             while not self._stopping:
                 self._wait()
                 self._revive()
@@ -89,9 +91,12 @@ class Supervisor:
     def _listen_for_signals(self) -> None:
         self._bell.setblocking(False)
         signal.set_wakeup_fd(self._bell.fileno(), warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, self._on_stop)
-        signal.signal(signal.SIGINT, self._on_stop)
+        for number in STOPPING:
+            signal.signal(number, self._on_stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # rings the bell, so that a death is seen at once
+
+    def _is_wanted(self) -> bool:
+        return not self._stopping
 
     def _on_stop(self, *_: object) -> None:
         self._stopping = True
@@ -105,23 +110,35 @@ class Supervisor:
             return
         settings = self._settings
         self._mongo = EmbeddedMongo(settings.data_dir, settings.database, settings.embedded_cache_mb)
-        self._mongo.start()
+        self._started["mongod"] = time.monotonic()
+        try:
+            self._mongo.start(self._is_wanted)
+        except EmbeddedMongoError:
+            if self._stopping:
+                return
+            raise
         self._settings = replace(settings, mongodb_uri=self._mongo.uri)
 
     def _start_workers(self) -> None:
         for number, worker in self._workers.items():
-            if worker is None or not worker.is_alive():
+            if worker is None and not self._stopping:
                 self._workers[number] = self._fork(number)
 
     def _fork(self, number: int) -> BaseProcess:
         worker = FORK.Process(target=self._work, name=f"receiver worker {number}")
+        # A signal between the fork and the worker's own handlers would be lost to the handlers it inherits.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         worker.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
         self._started[number] = time.monotonic()
         return worker
 
     def _work(self) -> None:
+        for number in (signal.SIGHUP, signal.SIGINT):  # the whole group gets them; the supervisor answers
+            signal.signal(number, signal.SIG_IGN)
         for number in (signal.SIGCHLD, signal.SIGTERM):  # until the event loop listens itself
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
         self._wakeup.close()
         self._bell.detach()
         if self._mongo:
@@ -131,21 +148,22 @@ class Supervisor:
     def _revive(self) -> None:
         if self._stopping:
             return
-        if self._mongo and not self._mongo.is_running():
+        if self._mongo and not self._mongo.is_running() and self._may_start("mongod"):
             self._revive_mongo(self._mongo)
         for number, worker in self._workers.items():
             if worker and not worker.is_alive() and self._may_start(number):
                 log.error("worker_died", worker=number, exit_code=worker.exitcode)
                 self._workers[number] = self._fork(number)
 
-    def _may_start(self, number: int) -> bool:
+    def _may_start(self, number: int | str) -> bool:
         return time.monotonic() - self._started[number] > SHORT_LIFE_SECONDS
 
     def _revive_mongo(self, mongo: EmbeddedMongo) -> None:
         log.error("mongod_died")
+        self._started["mongod"] = time.monotonic()
         try:
-            mongo.start()
-        except EmbeddedMongoError as error:
+            mongo.start(self._is_wanted)
+        except (EmbeddedMongoError, OSError) as error:
             log.error("mongod_not_started", reason=str(error))
 
     def _stop(self) -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import math
 import multiprocessing
 import os
 import signal
 import socket
-import tomllib
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -17,52 +18,66 @@ from hypercorn.config import Config
 
 from receiver.app import create_app
 from receiver.errors import SettingsError
-from receiver.settings import Settings
+from receiver.settings import FIELDS, Settings, read_toml
 
 log = structlog.get_logger()
 
 BACKLOG = 1024
+NOT_TO_BE_SET = ("bind", "insecure_bind", "quic_bind", "workers", "graceful_timeout", "worker_class")
 # What Hypercorn itself may take beyond its grace before the worker leaves without it.
 OVERTIME_SECONDS = 1.0
 
 
-def hypercorn_config(settings: Settings, listener: socket.socket | None = None) -> Config:
+def hypercorn_config(settings: Settings) -> Config:
     """Make Hypercorn's configuration: its own file, under what the receiver must decide itself.
 
     Raises:
-        SettingsError: the file is not TOML, or names something Hypercorn does not have.
+        SettingsError: the file is not TOML, names something Hypercorn does not have, or its TLS cannot be set up.
     """
     config = Config()
     config.backlog = BACKLOG
     config.keep_alive_timeout = settings.header_timeout_seconds
+    config.read_timeout = math.ceil(settings.body_timeout_seconds + OVERTIME_SECONDS)  # HTTP/2 has no other limit
     config.include_server_header = False
     config.errorlog = logging.getLogger("hypercorn.error")  # not its own format
-    for name, value in _own_settings(settings).items():
+    for name, value in _own_settings(settings.hypercorn_file).items():
         setattr(config, name, value)
     config.graceful_timeout = settings.shutdown_timeout_seconds
-    config.workers = 1  # the supervisor makes the workers
-    if listener is not None:
-        config.bind = [f"fd://{listener.detach()}"]
+    _check_tls(config, settings.hypercorn_file)
     return config
 
 
-def _own_settings(settings: Settings) -> dict[str, Any]:
-    file = settings.hypercorn_file
-    if not file.exists():
+def _own_settings(file: Path) -> dict[str, Any]:
+    if not file.exists() and file == Path(FIELDS["hypercorn_file"].load_default):
         return {}
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"The settings file {file} is not valid TOML: {error}.") from None
-    for name in values:
+    values = read_toml(file)
+    for name, value in values.items():
+        if name in NOT_TO_BE_SET:
+            raise SettingsError(f"Setting {name} in {file}: the receiver decides that itself.")
         if not hasattr(Config, name):
             raise SettingsError(f"Unknown setting {name} in {file}: Hypercorn has no such setting.")
+        if not _is_like(value, getattr(Config, name)):
+            raise SettingsError(f"Setting {name} in {file}: not of the type that Hypercorn wants.")
     return values
+
+
+def _is_like(value: Any, default: Any) -> bool:
+    if default is None:
+        return True
+    return isinstance(value, int | float) if isinstance(default, int | float) else isinstance(value, type(default))
+
+
+def _check_tls(config: Config, file: Path) -> None:
+    if (config.certfile is None) != (config.keyfile is None):
+        raise SettingsError(f"In {file}, certfile and keyfile go together: for TLS both are needed.")
+    try:
+        config.create_ssl_context()
+    except OSError as error:  # that of ssl is one too
+        raise SettingsError(f"TLS cannot be set up as {file} says: {error.strerror}.") from None
 
 
 def run_worker(settings: Settings, listener: socket.socket) -> None:
     """Serve until SIGTERM, or until the supervisor is gone. Runs in the forked process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches the whole group; the supervisor answers it
     signal.set_wakeup_fd(-1)
     code = 0
     try:
@@ -81,9 +96,9 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     supervisor = multiprocessing.parent_process()
     if supervisor is not None:
         loop.add_reader(supervisor.sentinel, stop.set)
-    server = asyncio.create_task(
-        serve(create_app(settings), hypercorn_config(settings, listener), shutdown_trigger=stop.wait)
-    )
+    config = hypercorn_config(settings)
+    config.bind = [f"fd://{listener.detach()}"]
+    server = asyncio.create_task(serve(create_app(settings), config, shutdown_trigger=stop.wait))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({server, stopping}, return_when=asyncio.FIRST_COMPLETED)
     await asyncio.wait({server}, timeout=settings.shutdown_timeout_seconds + OVERTIME_SECONDS)

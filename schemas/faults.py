@@ -19,5 +19,6 @@ def flatten(errors: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
         return
     for key, below in errors.items():
         # marshmallow's names for "the object itself" and "the value under that key" are not steps of the path.
-        step = "" if key in ("_schema", "value") and path else str(key)
+        is_ours = key in ("_schema", "value", "key") and not isinstance(below, dict) and path
+        step = "" if is_ours else str(key)
         yield from flatten(below, f"{path}.{step}" if path and step else path or step)

@@ -7,6 +7,8 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 INT64_MAX = 2**63 - 1
+# A sender's list holds 100 rows; a million faulty ones would keep marshmallow busy for minutes.
+MOST_ITEMS = 10_000
 EARLIEST_YEAR, LATEST_YEAR = 2000, 2100
 
 
@@ -53,11 +55,22 @@ def empty_map(value: Any) -> Any:
     return {} if value == [] else value
 
 
+def not_too_many(value: Any) -> None:
+    """Refuse a container of more items than any sender has reason to send, before each of them is looked at.
+
+    Raises:
+        ValidationError: it has more than :data:`MOST_ITEMS`.
+    """
+    if isinstance(value, dict | list) and len(value) > MOST_ITEMS:
+        raise ValidationError(f"More than {MOST_ITEMS} items.")
+
+
 class PhpMap(fields.Dict):
-    """A JSON object; PHP writes an empty one as ``[]``."""
+    """A JSON object of at most :data:`MOST_ITEMS` fields; PHP writes an empty one as ``[]``."""
 
     def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         """Load a value."""
+        not_too_many(value)
         return super().deserialize(empty_map(value), *args, **kwargs)
 
 
@@ -70,7 +83,7 @@ class PhpNested(fields.Nested):
 
 
 class Entries(fields.List[Any]):
-    """The rows of a section: a list whose items follow ``schema``, checked in one tight loop.
+    """The rows of a section: a list of at most :data:`MOST_ITEMS` that follow ``schema``, checked in one tight loop.
 
     marshmallow's nested list costs ten times as much as this loop, and nearly every row is in order. So the loop only
     asks whether a row is *plainly* in order; if one is not, marshmallow itself looks at the whole list and words the
@@ -86,6 +99,7 @@ class Entries(fields.List[Any]):
         self.plain = tuple(plain.items())
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        not_too_many(value)
         if type(value) is list and self._all_plain(value):
             return value
         return super()._deserialize(value, attr, data, **kwargs)

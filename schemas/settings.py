@@ -13,6 +13,27 @@ MIB = 1024 * 1024
 MINUTE = 60
 DAY = 24 * 60 * MINUTE
 
+# With * for anything; letter case, - and _ make no difference.
+REDACT_KEYS = (
+    "*password*",
+    "*passwd*",
+    "*secret*",
+    "*token*",
+    "*api_key*",
+    "*apikey*",
+    "*access_key*",
+    "*private_key*",
+    "*credential*",
+    "authorization",
+    "proxy_authorization",
+    "cookie",
+    "set_cookie",
+    "php_auth_pw",
+    "*card_number*",
+    "cvc",
+    "cvv",
+)
+
 SYSTEM_NAME = validate.Length(min=1, max=200)
 
 
@@ -123,6 +144,22 @@ class SettingsSchema(Strict):
         load_default=30,
         validate=validate.Range(1, 36500),
         metadata=about("snapshots are deleted so many days after they were received"),
+    )
+    entries_retention_days = WholeNumber(
+        load_default=90,
+        validate=validate.Range(1, 36500),
+        metadata=about("rows of entries are deleted so many days after they were received"),
+    )
+    redact_keys = fields.List(
+        fields.String(validate=validate.Length(min=1)),
+        load_default=lambda: list(REDACT_KEYS),
+        metadata=about("what stands under these keys is not stored, in the file only; the list is below"),
+    )
+    utc_offsets = fields.Dict(
+        keys=fields.String(validate=SYSTEM_NAME),
+        values=WholeNumber(validate=validate.Range(-12 * 60, 14 * 60)),
+        load_default=dict,
+        metadata=about("system → minutes east of UTC, where it should not be inferred; a table, in the file only"),
     )
     embedded_cache_mb = WholeNumber(
         load_default=256,

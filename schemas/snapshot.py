@@ -5,7 +5,7 @@ Unknown fields are kept everywhere: what the sender sends, analysts may want.
 
 from typing import Any
 
-from marshmallow import INCLUDE, Schema, fields, validate
+from marshmallow import INCLUDE, Schema, fields, post_load, validate
 
 from schemas.fields import Count, Entries, PhpMap, PhpNested, Text, Timestamp, utf8
 
@@ -19,6 +19,11 @@ class Open(Schema):
         """Unknown fields pass."""
 
         unknown = INCLUDE
+
+    @post_load(pass_original=True)
+    def _in_the_order_sent(self, loaded: dict[str, Any], sent: Any, **_: Any) -> dict[str, Any]:
+        """Restore the order of the fields, which marshmallow does not keep for those it does not know."""
+        return {name: loaded[name] for name in sent} if isinstance(sent, dict) else loaded
 
 
 class TelescopeEntrySchema(Open):

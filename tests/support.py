@@ -133,7 +133,8 @@ class Receiver:
         workers = self.workers()
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(DEADLINE_SECONDS)
-        psutil.wait_procs(workers, DEADLINE_SECONDS)
+        _, alive = psutil.wait_procs(workers, DEADLINE_SECONDS)
+        assert not alive, "a worker outlived its supervisor"
 
     def workers(self) -> list[psutil.Process]:
         """List the worker processes."""

@@ -1,20 +1,64 @@
-"""What senders mean: the canonical type and the moment of an entry.
+"""What senders mean: the content, the canonical type and the moment of an entry.
 
 Source: DESIGN.md, section 3.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
+from receiver.intake.decode import depth
+from receiver.intake.offsets import Offset
 from schemas.fields import EARLIEST_YEAR, LATEST_YEAR
 
 EXCEPTION = "exception"
+DEEPEST_CONTENT = 90
 FIRST_SECOND = datetime(EARLIEST_YEAR, 1, 1, tzinfo=UTC).timestamp()
 LAST_SECOND = datetime(LATEST_YEAR + 1, 1, 1, tzinfo=UTC).timestamp()
 
 Entry = dict[str, Any]
-Moment = Callable[[Entry], datetime | None]
+
+
+def understand(entries: list[Entry], offset: Offset) -> int:
+    """Give each entry, in place, its canonical ``content``, ``type`` and ``created_at``.
+
+    What a ``type`` or ``created_at`` replaces is kept under ``sent``, and so is a ``sent`` of the sender's own. Where
+    no moment can be told there is no ``created_at``; otherwise it is an aware UTC date.
+
+    Returns:
+        How many contents were JSON strings and are objects now.
+    """
+    decoded = sum([_decode_content(entry) for entry in entries])
+    moments = [_moment(entry) for entry in entries]
+    offset.learn(_naive(moments))
+    for entry, moment in zip(entries, moments, strict=True):
+        if moment is not None:
+            moment = moment.astimezone(UTC) if moment.tzinfo else offset.utc(moment)
+        _settle(entry, canonical_type(entry), moment)
+    return decoded
+
+
+def _naive(moments: list[datetime | None]) -> Iterator[datetime]:
+    return (moment for moment in moments if moment is not None and moment.tzinfo is None)
+
+
+def _decode_content(entry: Entry) -> bool:
+    """Read a JSON string as the object it holds, and PHP's ``[]`` as the empty one; whatever else it is stays."""
+    content = entry.get("content")
+    if content == []:
+        entry["content"] = {}
+    if type(content) is not str or not content.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        value = msgspec.json.decode(content)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return False
+    if depth(value, DEEPEST_CONTENT) > DEEPEST_CONTENT:
+        return False  # it would have to be folded to a string again
+    entry["content"] = {} if value == [] else value
+    return True
 
 
 def canonical_type(entry: Entry) -> str | None:
@@ -28,8 +72,11 @@ def canonical_type(entry: Entry) -> str | None:
     return kind
 
 
-def telescope_moment(entry: Entry) -> datetime | None:
-    """Return when a Telescope entry was created, UTC; None where ``created_at`` does not say its zone."""
+def _moment(entry: Entry) -> datetime | None:
+    """Return when an entry was recorded: from Pulse's epoch seconds, or from ``created_at``, naive if that is."""
+    seconds: Any = entry.get("timestamp")
+    if type(seconds) in (int, float) and FIRST_SECOND <= seconds < LAST_SECOND:
+        return datetime.fromtimestamp(seconds, UTC)
     sent = entry.get("created_at")
     if type(sent) is not str:
         return None
@@ -37,37 +84,18 @@ def telescope_moment(entry: Entry) -> datetime | None:
         moment = datetime.fromisoformat(sent)
     except ValueError:
         return None
-    if moment.tzinfo is None or not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
-        return None
-    return moment.astimezone(UTC)
+    return moment if EARLIEST_YEAR <= moment.year <= LATEST_YEAR else None
 
 
-def pulse_moment(entry: Entry) -> datetime | None:
-    """Return when a Pulse entry was recorded, UTC: ``timestamp``, in epoch seconds, or what an older sender wrote."""
-    seconds: Any = entry.get("timestamp")
-    if type(seconds) in (int, float) and FIRST_SECOND <= seconds < LAST_SECOND:
-        return datetime.fromtimestamp(seconds, UTC)
-    return telescope_moment(entry)
-
-
-def understand(entries: list[Entry], moment: Moment) -> None:
-    """Give each entry, in place, its canonical ``type`` and ``created_at``; what they replace goes under ``sent``."""
-    for entry in entries:
-        replaced = {}
-        kind = canonical_type(entry)
-        if kind != entry.get("type"):
-            replaced["type"] = entry.get("type")
-            entry["type"] = kind
-        created = moment(entry)
-        if created is not None:
-            if entry.get("created_at") is not None:
-                replaced["created_at"] = entry["created_at"]
-            entry["created_at"] = created
-        if replaced:
-            _keep(entry, replaced)
-
-
-def _keep(entry: Entry, replaced: dict[str, Any]) -> None:
-    if "sent" in entry:
-        replaced["sent"] = entry["sent"]
-    entry["sent"] = replaced
+def _settle(entry: Entry, kind: str | None, moment: datetime | None) -> None:
+    replaced = {"sent": entry.pop("sent")} if "sent" in entry else {}
+    if kind != entry.get("type"):
+        replaced["type"] = entry.get("type")
+        entry["type"] = kind
+    sent = entry.pop("created_at", None)
+    if sent is not None:
+        replaced["created_at"] = sent
+    if moment is not None:
+        entry["created_at"] = moment
+    if replaced:
+        entry["sent"] = replaced

@@ -1,16 +1,22 @@
-"""From a validated snapshot to the one nested document that is stored.
+"""From a validated snapshot to the one nested document that is stored, and its rows.
 
 Source: DESIGN.md, section 4.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from receiver.errors import ErrorCode, Refusal
-from receiver.intake.dialect import pulse_moment, telescope_moment, understand
-from receiver.intake.repair import DEEPEST_LEVEL, Repair
+from receiver.intake.dialect import understand
+from receiver.intake.facts import rows_of, text
+from receiver.intake.identity import identify
+from receiver.intake.notes import Notes
+from receiver.intake.offsets import Offset
+from receiver.intake.redact import Redaction, conceal
+from receiver.intake.repair import DEEPEST_LEVEL, repair
+from receiver.intake.trim import strip_feedback, trim_largest
 from receiver.store.encoding import MAX_DOCUMENT_BYTES, EncodedDocument, NotEncodable, encode
 from receiver.store.systems import Sighting
 
@@ -20,6 +26,7 @@ LATE_AFTER = timedelta(minutes=5)
 # A sender's clock may run ahead this far; one in 2099 must not pass for the latest news for ever.
 FUTURE_ALLOWED = timedelta(minutes=5)
 
+SOURCES = ("telescope", "pulse")
 OUR_NAMES = ("_id", "received_at", "receipt", "sent")
 ID_DIGITS = 32
 
@@ -35,6 +42,8 @@ class Arrival:
         bytes: of the body, inflated.
         token: name of the token that it came with.
         depth: how many levels it nests.
+        utc_offset_minutes: as configured for the system; None where it is to be inferred.
+        secret: the token itself if it stands somewhere in the body.
     """
 
     snapshot_id: str
@@ -43,6 +52,8 @@ class Arrival:
     bytes: int
     token: str
     depth: int
+    utc_offset_minutes: int | None = None
+    secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -52,11 +63,13 @@ class Snapshot:
     Args:
         id: that of the document, and of the answer.
         encoded: the document.
+        rows: its entries, as ``entries`` keeps them.
         sighting: what it tells about its system.
     """
 
     id: str
     encoded: EncodedDocument
+    rows: list[dict[str, Any]]
     sighting: Sighting
 
 
@@ -73,27 +86,22 @@ def snapshot_id(body: bytes, token_system: str | None) -> str:
     return digest.hexdigest()[:ID_DIGITS]
 
 
-def build_snapshot(payload: dict[str, Any], arrival: Arrival) -> Snapshot:
+def build_snapshot(payload: dict[str, Any], arrival: Arrival, redaction: Redaction) -> Snapshot:
     """Make the stored document from a validated payload, which is taken apart on the way.
 
     Raises:
-        Refusal: it is larger than MongoDB's limit on documents.
+        Refusal: it is larger than MongoDB's limit on documents, and there is nothing in it to leave out.
     """
     document = _document(payload, arrival)
-    encoded = None if arrival.depth > DEEPEST_LEVEL else _try_to_encode(document)
-    if encoded is None:
-        document = _repaired(document)
-        encoded = encode(document)
-    if len(encoded.raw) > MAX_DOCUMENT_BYTES:
-        raise Refusal(ErrorCode.PAYLOAD_TOO_LARGE, "The snapshot is larger than a MongoDB document, 16 MiB")
-    return Snapshot(arrival.snapshot_id, encoded, _sighting(document, arrival))
+    _make_sense(document, arrival)
+    _make_safe(document, arrival, redaction)
+    document, encoded = _make_storable(document, arrival.depth)
+    return Snapshot(arrival.snapshot_id, encoded, list(rows_of(document)), _sighting(document, arrival))
 
 
 def _document(payload: dict[str, Any], arrival: Arrival) -> dict[str, Any]:
     timestamp = payload.pop("timestamp")
-    sections = {name: payload.pop(name) for name in ("telescope", "pulse")}
-    understand(sections["telescope"].get("recent_entries_data") or [], telescope_moment)
-    understand(sections["pulse"].get("recent_entries_data") or [], pulse_moment)
+    sections = {name: payload.pop(name) for name in SOURCES}
     sent = {name: payload.pop(name) for name in OUR_NAMES if name in payload}
     if payload["system"] != arrival.system:
         sent["system"] = payload["system"]
@@ -116,7 +124,8 @@ def _receipt(timestamp: datetime, arrival: Arrival) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "bytes": arrival.bytes,
-        "utc_offset_minutes": None,
+        "utc_offset_minutes": arrival.utc_offset_minutes,
+        "decoded": 0,
         "trimmed": [],
         "redacted": [],
         "repaired": [],
@@ -126,17 +135,54 @@ def _receipt(timestamp: datetime, arrival: Arrival) -> dict[str, Any]:
     }
 
 
+def _entries(document: dict[str, Any], source: str) -> list[dict[str, Any]]:
+    return document[source].get("recent_entries_data") or []
+
+
+def _make_sense(document: dict[str, Any], arrival: Arrival) -> None:
+    """Understand and identify the entries; an offset is told by either section, Telescope's first."""
+    receipt = document["receipt"]
+    for source in SOURCES:
+        offset = Offset(document["timestamp"], arrival.utc_offset_minutes)
+        receipt["decoded"] += understand(_entries(document, source), offset)
+        if receipt["utc_offset_minutes"] is None:
+            receipt["utc_offset_minutes"] = offset.minutes
+        identify(arrival.system, source, _entries(document, source))
+
+
+def _make_safe(document: dict[str, Any], arrival: Arrival, redaction: Redaction) -> None:
+    """Take out our own snapshots' copies and the secrets."""
+    receipt, redacted = document["receipt"], Notes()
+    for source in SOURCES:
+        entries = _entries(document, source)
+        receipt["trimmed"] += strip_feedback(source, entries)
+        redaction.redact(entries, [source, "recent_entries_data"], redacted)
+    if arrival.secret:
+        conceal(document, arrival.secret, [], redacted)
+    receipt["redacted"] = redacted.listed()
+
+
+def _make_storable(document: dict[str, Any], depth: int) -> tuple[dict[str, Any], EncodedDocument]:
+    """Encode the document, repaired and trimmed as far as need be."""
+    encoded = None if depth > DEEPEST_LEVEL else _try_to_encode(document)
+    if encoded is None:
+        document, notes = repair(document)
+        document["receipt"]["repaired"] = notes.listed()
+        encoded = encode(document)
+    while len(encoded.raw) > MAX_DOCUMENT_BYTES:
+        trimmed = trim_largest(document, len(encoded.raw) - MAX_DOCUMENT_BYTES)
+        if not trimmed:
+            raise Refusal(ErrorCode.PAYLOAD_TOO_LARGE, "The snapshot is larger than a MongoDB document, 16 MiB")
+        document["receipt"]["trimmed"] += trimmed
+        encoded = encode(document)
+    return document, encoded
+
+
 def _try_to_encode(document: dict[str, Any]) -> EncodedDocument | None:
     try:
         return encode(document)
     except NotEncodable:
         return None
-
-
-def _repaired(document: dict[str, Any]) -> dict[str, Any]:
-    repair = Repair(document)
-    repair.document["receipt"]["repaired"] = repair.notes
-    return repair.document
 
 
 def _sighting(document: dict[str, Any], arrival: Arrival) -> Sighting:
@@ -146,6 +192,6 @@ def _sighting(document: dict[str, Any], arrival: Arrival) -> Sighting:
         timestamp=min(document["timestamp"], arrival.received_at + FUTURE_ALLOWED),
         received_at=arrival.received_at,
         snapshot_id=arrival.snapshot_id,
-        php_version=server.get("php_version"),
-        laravel_version=server.get("laravel_version"),
+        php_version=text(server.get("php_version")),
+        laravel_version=text(server.get("laravel_version")),
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pymongo
 import structlog
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import WriteConcern
+from pymongo import MongoClient, WriteConcern
 from pymongo.errors import (
     ConnectionFailure,
     ExecutionTimeout,
@@ -17,10 +17,9 @@ from pymongo.errors import (
     PyMongoError,
     WTimeoutError,
 )
-from pymongo.uri_parser import parse_uri
 
 from receiver.errors import SettingsError, StoreUnavailable
-from receiver.store.layout import Database, make_layout
+from receiver.store.layout import Database, Retention, make_layout
 
 log = structlog.get_logger()
 
@@ -28,12 +27,16 @@ DURABLE = WriteConcern(w="majority", j=True)
 
 # Failures of a server that is there but cannot take writes: they pass, so the sender is asked to come again.
 PASSING = {
+    6: "a member cannot be reached",
+    7: "a member cannot be found",
     13: "the user may not write",
     18: "the user name or password is wrong",
     64: "a majority of the members is away",
     79: "a majority of the members is away",
     91: "it is shutting down",
+    89: "a member does not answer in time",
     100: "a majority of the members is away",
+    133: "it has no primary",
     189: "it has no primary",
     8000: "the user name or password is wrong",
     10107: "it has no primary",
@@ -64,8 +67,12 @@ def unavailable_reason(error: BaseException) -> str | None:
     return SLOW if isinstance(error, PyMongoError) and error.timeout else None
 
 
-def check_uri(uri: str) -> None:
-    """Make sure that the driver understands an address, before anything is started.
+def check_uri(uri: str, source: str) -> None:
+    """Make sure that the driver understands an address, before anything is started; nothing is connected to.
+
+    Args:
+        uri: of MongoDB.
+        source: where the setting comes from.
 
     Raises:
         SettingsError: it does not; the address is not quoted, it may hold a password.
@@ -73,9 +80,17 @@ def check_uri(uri: str) -> None:
     if uri.startswith("mongodb+srv://"):
         return  # needs the network: what is wrong with it shows when connecting
     try:
-        parse_uri(uri)
-    except (PyMongoError, ValueError):
-        raise SettingsError("Setting mongodb_uri: not a MongoDB address the driver understands.") from None
+        MongoClient[dict[str, Any]](uri, connect=False)
+    except OSError:
+        raise SettingsError(f"Setting mongodb_uri (from {source}): a file that it names cannot be read.") from None
+    except (PyMongoError, ValueError, TypeError):
+        hint = "are the options spelled right, and odd characters of the password percent-encoded?"
+        raise SettingsError(f"Setting mongodb_uri (from {source}): not an address the driver takes; {hint}") from None
+
+
+def servers_of(uri: str) -> list[str]:
+    """List the servers that an address names, for the log: without the user, the password and the options."""
+    return uri.split("://", 1)[-1].split("/")[0].rpartition("@")[2].split(",")
 
 
 class Store:
@@ -84,16 +99,17 @@ class Store:
     Args:
         uri: of MongoDB.
         database: its name.
-        retention_days: age at which snapshots are deleted.
+        retention: age at which documents are deleted.
         timeout_seconds: how long an operation may take, waiting for the server included.
     """
 
-    def __init__(self, uri: str, database: str, *, retention_days: int, timeout_seconds: float) -> None:
+    def __init__(self, uri: str, database: str, *, retention: Retention, timeout_seconds: float) -> None:
         self.uri = uri
         self.name = database
-        self.retention_days = retention_days
+        self.retention = retention
         self.timeout_seconds = timeout_seconds
         self.reason: str | None = CONNECTING
+        self._servers = servers_of(uri)
         self._ready = asyncio.Event()
         self._lost = asyncio.Event()
 
@@ -134,9 +150,9 @@ class Store:
 
     async def _prepared(self) -> bool:
         try:
-            with pymongo.timeout(self.timeout_seconds):
+            with pymongo.timeout(CONNECT_TIMEOUT_MS / 1000):
                 await self._client.admin.command("ping")
-            await make_layout(self._database, self.retention_days)
+            await make_layout(self._database, self.retention)
         except Exception as error:  # whatever it is, it is told and tried again: the receiver outlives its database
             self._tell(unavailable_reason(error) or UNPREPARED, error)
             return False
@@ -144,8 +160,8 @@ class Store:
 
     def _tell(self, reason: str, error: Exception) -> None:
         if reason != self.reason:
-            code = getattr(error, "code", None)
-            log.warning("store_unavailable", reason=reason, error=type(error).__name__, code=code)
+            kind, code = type(error).__name__, getattr(error, "code", None)
+            log.warning("store_unavailable", reason=reason, servers=self._servers, error=kind, code=code)
         self.reason = reason
 
     @asynccontextmanager

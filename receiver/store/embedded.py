@@ -34,7 +34,7 @@ from receiver.private_files import make_private_dir, write_private
 log = structlog.get_logger()
 
 START_SECONDS = 120  # recovery of a large journal may take its time
-STOP_SECONDS = 20
+STOP_SECONDS = 8
 POLL_SECONDS = 0.02
 MIB = 1024 * 1024
 LARGEST_LOG_BYTES = 10 * MIB
@@ -114,7 +114,7 @@ class EmbeddedMongo:
         self.data_dir = data_dir.absolute()
         self.database = database
         self.cache_mb = cache_mb
-        self.state: EmbeddedState
+        self.state: EmbeddedState | None = None
         self._server: subprocess.Popen[bytes] | None = None
         make_private_dir(self.data_dir)
         self._lock = _lock(self.data_dir)
@@ -122,6 +122,8 @@ class EmbeddedMongo:
     @property
     def uri(self) -> str:
         """The address with every right, for the receiver itself."""
+        if self.state is None:
+            raise EmbeddedMongoError("The embedded MongoDB has not been started.")
         return self.state.uri("receiver")
 
     @property
@@ -133,8 +135,11 @@ class EmbeddedMongo:
         """Tell whether the process is alive."""
         return self._server is not None and self._server.poll() is None
 
-    def start(self) -> None:
-        """Start the server and wait until it answers its users.
+    def start(self, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Start the server and wait until it answers its users; started again, it keeps its address.
+
+        Args:
+            is_wanted: asked while waiting; where it says no, the server is stopped again.
 
         Raises:
             EmbeddedMongoError: it does not start; says why as far as that can be told.
@@ -142,10 +147,10 @@ class EmbeddedMongo:
         folder = self.data_dir / "mongodb"
         make_private_dir(folder)
         _end_orphan(folder)
-        self.state = self._settle_state()
-        self._server = self._spawn(folder)
+        self.state = self.state or self._settle_state()
+        self._server = self._spawn(folder, self.state.port)
         try:
-            self._await_users()
+            self._await_users(self.state, is_wanted)
         except BaseException:
             self.stop()
             raise
@@ -161,6 +166,7 @@ class EmbeddedMongo:
         except subprocess.TimeoutExpired:
             self._server.kill()
             self._server.wait()
+        self._server = None
         log.info("mongod_stopped")
 
     def forget(self) -> None:
@@ -179,13 +185,13 @@ class EmbeddedMongo:
         write_private(self.data_dir / "mongodb.json", json.dumps(asdict(state)))
         return state
 
-    def _spawn(self, folder: Path) -> subprocess.Popen[bytes]:
+    def _spawn(self, folder: Path, port: int) -> subprocess.Popen[bytes]:
         logfile = self.data_dir / "mongod.log"
         if logfile.exists() and logfile.stat().st_size > LARGEST_LOG_BYTES:
             logfile.replace(self.data_dir / "mongod.log.1")
         options = {
             "--dbpath": str(folder),
-            "--port": str(self.state.port),
+            "--port": str(port),
             "--bind_ip": "127.0.0.1",
             "--logpath": str(logfile),
             # 6.0.5 predates the fix of CVE-2025-14847, which is in the decompression of messages.
@@ -208,11 +214,12 @@ class EmbeddedMongo:
     def _complaints(self) -> Path:
         return self.data_dir / "mongod.stderr"
 
-    def _await_users(self) -> None:
-        greeter = multiprocessing.get_context("fork").Process(target=_make_users, args=(self.state, self.database))
+    def _await_users(self, state: EmbeddedState, is_wanted: Callable[[], bool]) -> None:
+        arguments = (state, self.database, self._lock, os.getpid())
+        greeter = multiprocessing.get_context("fork").Process(target=_make_users, args=arguments)
         greeter.start()
         deadline = time.monotonic() + START_SECONDS
-        while greeter.is_alive() and self.is_running() and time.monotonic() < deadline:
+        while greeter.is_alive() and self.is_running() and is_wanted() and time.monotonic() < deadline:
             greeter.join(POLL_SECONDS)
         if greeter.exitcode != 0:
             greeter.kill()
@@ -303,9 +310,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _make_users(state: EmbeddedState, database: str) -> None:
-    """In a process of its own: wait for the server, make its two users if they are not there, and leave."""
-    while True:
+def _make_users(state: EmbeddedState, database: str, lock: int, parent: int) -> None:
+    """In a process of its own: wait for the server, make its two users if they are not there, and leave.
+
+    Should the receiver die meanwhile, this must not hold on to its lock, nor go on.
+    """
+    os.close(lock)
+    while os.getppid() == parent:
         try:
             _grant(state, database)
         except ConnectionFailure:

@@ -15,6 +15,7 @@ Database = AsyncIOMotorDatabase[dict[str, Any]]
 
 SNAPSHOTS = "snapshots"
 SYSTEMS = "systems"
+ENTRIES = "entries"
 
 DAY_SECONDS = 24 * 60 * 60
 
@@ -53,7 +54,16 @@ SECTION = {
         "entry_types": {"bsonType": ["object", "null"], "additionalProperties": COUNT},
         "recent_entries_data": {
             "bsonType": ["array", "null"],
-            "items": {"bsonType": "object", "properties": {"type": TEXT, "batch_id": TEXT}},
+            "items": {
+                "bsonType": "object",
+                "required": ["entry_id"],
+                "properties": {
+                    "entry_id": {"bsonType": "string"},
+                    "type": TEXT,
+                    "created_at": {"bsonType": "date"},
+                    "batch_id": TEXT,
+                },
+            },
         },
         "error": TEXT,
     },
@@ -85,8 +95,10 @@ SNAPSHOT = {
                 "properties": {
                     "schema_version": {"bsonType": "int"},
                     "bytes": {"bsonType": ["int", "long"]},
+                    "utc_offset_minutes": {"bsonType": ["int", "null"]},
                     "trimmed": {"bsonType": "array"},
                     "redacted": {"bsonType": "array"},
+                    "repaired": {"bsonType": "array"},
                     "late": {"bsonType": "bool"},
                     "clock_skew_seconds": {"bsonType": "double"},
                     "token": {"bsonType": "string"},
@@ -110,12 +122,36 @@ SYSTEM = {
 }
 
 
-def layouts(retention_days: int) -> tuple[Layout, ...]:
-    """List the collections.
+ENTRY = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": ["_id", "system", "source", "type", "created_at", "snapshot_id", "received_at", "observed_at"],
+        "properties": {
+            "_id": {"bsonType": "string"},
+            "system": {"bsonType": "string"},
+            "source": {"enum": ["telescope", "pulse"]},
+            "type": TEXT,
+            "created_at": {"bsonType": ["date", "null"]},
+            "batch_id": TEXT,
+            "snapshot_id": {"bsonType": "string"},
+            "received_at": {"bsonType": "date"},
+            "observed_at": {"bsonType": "date"},
+            "duration_ms": {"bsonType": "double"},
+        },
+    }
+}
 
-    Args:
-        retention_days: age at which snapshots are deleted, counted from ``received_at``.
-    """
+
+@dataclass(frozen=True)
+class Retention:
+    """After how many days documents are deleted, counted from ``received_at``."""
+
+    snapshots_days: int
+    entries_days: int
+
+
+def layouts(retention: Retention) -> tuple[Layout, ...]:
+    """List the collections."""
     newest_first = ("timestamp", DESCENDING)
     return (
         Layout(
@@ -126,7 +162,20 @@ def layouts(retention_days: int) -> tuple[Layout, ...]:
                 IndexModel([newest_first], name="timestamp"),
                 IndexModel([("telescope.recent_entries_data.type", ASCENDING), newest_first], name="telescope_type"),
                 IndexModel([("pulse.recent_entries_data.type", ASCENDING), newest_first], name="pulse_type"),
-                IndexModel([("received_at", ASCENDING)], name="ttl", expireAfterSeconds=retention_days * DAY_SECONDS),
+                _deleted_after(retention.snapshots_days),
+            ),
+            compact=True,
+        ),
+        Layout(
+            ENTRIES,
+            ENTRY,
+            (
+                IndexModel(
+                    [("system", ASCENDING), ("source", ASCENDING), ("type", ASCENDING), ("created_at", DESCENDING)],
+                    name="system_source_type_created",
+                ),
+                IndexModel([("batch_id", ASCENDING)], name="batch"),
+                _deleted_after(retention.entries_days),
             ),
             compact=True,
         ),
@@ -134,14 +183,18 @@ def layouts(retention_days: int) -> tuple[Layout, ...]:
     )
 
 
-async def make_layout(database: Database, retention_days: int) -> None:
+def _deleted_after(days: int) -> IndexModel:
+    return IndexModel([("received_at", ASCENDING)], name="ttl", expireAfterSeconds=days * DAY_SECONDS)
+
+
+async def make_layout(database: Database, retention: Retention) -> None:
     """Make the collections as :func:`layouts` says, whatever is there; any number of processes may do so at once.
 
     Raises:
         PyMongoError: the server is away or refuses.
     """
     existing = {info["name"]: info.get("options", {}) async for info in await database.list_collections()}
-    for layout in layouts(retention_days):
+    for layout in layouts(retention):
         if layout.name not in existing:
             await _create(database, layout)
         elif existing[layout.name].get("validator") != layout.validator:
@@ -174,11 +227,16 @@ async def _create_compact(database: Database, layout: Layout) -> bool:
 
 
 async def _make_index(database: Database, collection: str, index: IndexModel) -> None:
-    """Create an index; where it is there with another expiry (the setting changed), change that in place."""
+    """Create an index, unless somebody made the same one under another name.
+
+    Where it is there with another expiry (the setting changed), that is changed in place.
+    """
     try:
         await database[collection].create_indexes([index])
     except OperationFailure as error:
-        if error.code != INDEX_OPTIONS_CONFLICT or "expireAfterSeconds" not in index.document:
+        if error.code != INDEX_OPTIONS_CONFLICT:
             raise
-        change = {"name": index.document["name"], "expireAfterSeconds": index.document["expireAfterSeconds"]}
-        await database.command("collMod", collection, index=change)
+        wanted = index.document
+        if "expireAfterSeconds" in wanted:
+            change = {"keyPattern": wanted["key"], "expireAfterSeconds": wanted["expireAfterSeconds"]}
+            await database.command("collMod", collection, index=change)

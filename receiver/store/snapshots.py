@@ -1,9 +1,17 @@
 """The ``snapshots`` collection."""
 
+from datetime import datetime
+
 from pymongo.errors import DuplicateKeyError
 
 from receiver.store.encoding import EncodedDocument
 from receiver.store.layout import SNAPSHOTS, Database
+
+
+async def find_newest_received_at(database: Database) -> datetime | None:
+    """Find when the latest snapshot was received; None where there is none."""
+    newest = await database[SNAPSHOTS].find_one({}, {"received_at": 1}, sort=[("received_at", -1)])
+    return newest["received_at"] if newest else None
 
 
 async def insert_snapshot(database: Database, snapshot: EncodedDocument) -> bool:

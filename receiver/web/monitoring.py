@@ -3,22 +3,25 @@
 Source: DESIGN.md, section 2.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from marshmallow import ValidationError
-from quart import Blueprint, Response, g, request
+from quart import Blueprint, Response, request
 
 from receiver.clock import Clock, iso_utc
 from receiver.errors import ErrorCode, FieldErrors, Refusal
 from receiver.intake.decode import decode
 from receiver.intake.document import Arrival, build_snapshot, snapshot_id
+from receiver.intake.redact import Redaction, secret_in
 from receiver.intake.writer import write_snapshot
-from receiver.settings import Token
 from receiver.store.connection import Store
-from receiver.web.access import Access, allowed_system
+from receiver.web.access import Access, allowed_system, presented_token
 from receiver.web.body import read_json_bytes
 from receiver.web.envelope import answer
+from receiver.web.request_log import tell
 from schemas.faults import flatten
 from schemas.snapshot import SnapshotSchema, is_connection_test, missing_fields
 
@@ -28,29 +31,60 @@ FAULTS_IN_MESSAGE = 3
 SCHEMA = SnapshotSchema()
 
 
-def monitoring_blueprint(access: Access, store: Store, max_body_bytes: int, clock: Clock) -> Blueprint:
+@dataclass(frozen=True)
+class Reception:
+    """What the route needs.
+
+    Args:
+        access: who may post.
+        store: where to.
+        redaction: what is left out.
+        utc_offsets: system → minutes east of UTC, where configured.
+        max_body_bytes: of an inflated body.
+        clock: what time it is.
+    """
+
+    access: Access
+    store: Store
+    redaction: Redaction
+    utc_offsets: Mapping[str, int]
+    max_body_bytes: int
+    clock: Clock
+
+
+def monitoring_blueprint(reception: Reception) -> Blueprint:
     """Make the route."""
     blueprint = Blueprint("monitoring", __name__)
 
     @blueprint.post("/api/monitoring")
     async def receive() -> Response:
-        token = access.require(request, "ingest")
-        g.facts["token"] = token.name
-        body = await read_json_bytes(request, max_body_bytes)
-        received_at = clock()
-        g.facts["bytes"] = len(body)
+        token = reception.access.require(request, "ingest")
+        tell(token=token.name)
+        body = await read_json_bytes(request, reception.max_body_bytes)
+        received_at = reception.clock()
+        tell(bytes=len(body))
         payload, depth = decode(body)
         if is_connection_test(payload):
-            g.facts["outcome"] = "connection_test"
+            tell(outcome="connection_test")
             return _connection_ok(received_at)
         payload = validate(payload)
         processed = _processed(payload)
-        arrival = _arrival(token, payload["system"], body, depth, received_at)
-        g.facts.update(system=arrival.system, snapshot_id=arrival.snapshot_id)
+        system = allowed_system(token, payload["system"])
+        arrival = Arrival(
+            snapshot_id=snapshot_id(body, token.system),
+            system=system,
+            received_at=received_at,
+            bytes=len(body),
+            token=token.name,
+            depth=depth,
+            utc_offset_minutes=reception.utc_offsets.get(system),
+            secret=secret_in(body, presented_token(request)),
+        )
+        tell(system=arrival.system, snapshot_id=arrival.snapshot_id)
         timestamp = payload["timestamp"]
-        snapshot = build_snapshot(payload, arrival)
-        inserted = await write_snapshot(store, snapshot)
-        g.facts["outcome"] = "stored" if inserted else "duplicate"
+        snapshot = build_snapshot(payload, arrival, reception.redaction)
+        inserted = await write_snapshot(reception.store, snapshot)
+        tell(outcome="stored" if inserted else "duplicate")
         return answer(
             {
                 "success": True,
@@ -70,17 +104,6 @@ def monitoring_blueprint(access: Access, store: Store, max_body_bytes: int, cloc
 def _connection_ok(received_at: datetime) -> Response:
     now = iso_utc(received_at)
     return answer({"success": True, "message": "Connection OK", "timestamp": now, "received_at": now})
-
-
-def _arrival(token: Token, sent_system: str, body: bytes, depth: int, received_at: datetime) -> Arrival:
-    return Arrival(
-        snapshot_id=snapshot_id(body, token.system),
-        system=allowed_system(token, sent_system),
-        received_at=received_at,
-        bytes=len(body),
-        token=token.name,
-        depth=depth,
-    )
 
 
 def _processed(payload: dict[str, Any]) -> dict[str, Any]:

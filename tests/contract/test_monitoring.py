@@ -16,7 +16,7 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from tests.support import TOKEN, Receiver, payload, sample
+from tests.support import TOKEN, Receiver, eventually, payload, sample
 
 MAX_BODY_BYTES = 1_000_000
 URL = "/api/monitoring"
@@ -139,6 +139,7 @@ CASES = [
     Case("a token for this system", payload(system="other"), headers={"x-api-token": PAIR}),
     Case("another method", b"", 405, "METHOD_NOT_ALLOWED", method="GET"),
     Case("another method, with a body", GOOD, 405, "METHOD_NOT_ALLOWED", method="PUT"),
+    Case("OPTIONS", b"", 405, "METHOD_NOT_ALLOWED", method="OPTIONS"),
     Case("an unknown path", GOOD, 404, "NOT_FOUND", path="/api/monitor"),
     Case("an unknown path with odd characters", b"", 404, "NOT_FOUND", path="/%00%ff/..%2f", method="GET"),
     Case("another content type", GOOD, 415, "UNSUPPORTED_MEDIA_TYPE", headers={"content-type": "text/plain"}),
@@ -297,6 +298,38 @@ def test_a_token_in_other_bytes_than_ascii_is_only_wrong(server: Receiver) -> No
     with server.connect() as connection:
         connection.sendall(f"POST {URL} HTTP/1.1\r\nHost: x\r\nX-API-Token: ".encode() + b"\xff\xfe\r\n\r\n")
         assert b"401" in connection.recv(4096).split(b"\r\n")[0]
+
+
+ODD_REQUESTS = [
+    (f"GET {URL} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", 404, "NOT_FOUND"),
+    ("GET ?a HTTP/1.1\r\nHost: x\r\n\r\n", 400, "INVALID_DATA"),
+    (f"POST http://[{URL} HTTP/1.1\r\nHost: x\r\n\r\n", 400, "INVALID_DATA"),
+    (f"POST http://elsewhere{URL} HTTP/1.1\r\nHost: x\r\n\r\n", 401, "MISSING_TOKEN"),
+    ("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 404, "NOT_FOUND"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("request_", "status", "code"), ODD_REQUESTS, ids=lambda value: str(value)[:20])
+def test_odd_requests_have_the_envelope_too(server: Receiver, request_: str, status: int, code: str) -> None:
+    with server.connect() as connection:
+        connection.sendall(request_.encode())
+        head, _, body = connection.recv(4096).partition(b"\r\n\r\n")
+        assert f" {status} ".encode() in head.split(b"\r\n")[0]
+        assert json.loads(body or connection.recv(4096))["error_code"] == code
+
+
+def test_a_sender_that_hangs_up_has_a_line_too(server: Receiver) -> None:
+    with server.connect() as connection:
+        head = f"POST {URL} HTTP/1.1\r\nHost: x\r\nX-API-Token: {TOKEN}\r\nContent-Type: application/json\r\n"
+        connection.sendall(f"{head}Content-Length: 1000\r\n\r\n{{".encode())
+    eventually(lambda: any(line.get("outcome") == "hung_up" for line in server.log_lines()))
+
+
+def test_faults_by_the_hundred_thousand_are_not_looked_at_one_by_one(server: Receiver) -> None:
+    body = payload(telescope={"recent_entries_data": [1] * 100_000})
+    answer = server.post(body)
+    assert answer.json()["errors"] == {"telescope.recent_entries_data": ["More than 10000 items."]}
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])

@@ -19,8 +19,8 @@ SENDERS = 16
 ROUNDS = int(os.environ.get("RECEIVER_TEST_ROUNDS", "1"))
 
 
-def post_and_remember(receiver: Receiver, number: int, acknowledged: list[str]) -> None:
-    """Post a snapshot of some size, once; remember its id if the answer was 200."""
+def post_and_remember(receiver: Receiver, number: int, acknowledged: list[int]) -> None:
+    """Post a snapshot of some size, once; remember its number if the answer was 200."""
     rows = [{"type": "query", "content": {"sql": "select 1", "n": n}} for n in range(50)]
     body = json.dumps(payload(n=number, telescope={"recent_entries_data": rows})).encode()
     try:
@@ -28,22 +28,22 @@ def post_and_remember(receiver: Receiver, number: int, acknowledged: list[str]) 
     except httpx.HTTPError:
         return
     if answer.status_code == 200:
-        acknowledged.append(answer.json()["snapshot_id"])
+        acknowledged.append(number)
 
 
-def stored(folder: Path) -> Counter[str]:
-    """Count the stored snapshots by id."""
+def stored(folder: Path) -> Counter[int]:
+    """Count the stored snapshots by what is in them: the same one stored twice would count two."""
     state = read_state(folder / ".receiver")
     assert state
     with MongoClient[dict[str, Any]](state.uri("analyst")) as client:
-        return Counter(document["_id"] for document in client["monitoring"]["snapshots"].find({}, {"_id": 1}))
+        return Counter(document["n"] for document in client["monitoring"]["snapshots"].find({}, {"n": 1}))
 
 
 @pytest.mark.parametrize("killed", ["receiver", "worker", "mongod"])
 @pytest.mark.parametrize("round_", range(ROUNDS))
 def test_kill_9_in_the_middle_of_200_posts(tmp_path: Path, killed: str, round_: int) -> None:
     receiver = Receiver(tmp_path).start()
-    acknowledged: list[str] = []
+    acknowledged: list[int] = []
     with concurrent.futures.ThreadPoolExecutor(SENDERS) as pool:
         posts = [pool.submit(post_and_remember, receiver, round_ * POSTS + n, acknowledged) for n in range(POSTS)]
         eventually(lambda: len(acknowledged) > POSTS // 4)
@@ -60,7 +60,7 @@ def test_kill_9_in_the_middle_of_200_posts(tmp_path: Path, killed: str, round_: 
         assert set(acknowledged) <= set(found)
         assert set(found.values()) == {1}
         before = sum(found.values())
-        again: list[str] = []
+        again: list[int] = []
         for number in range(round_ * POSTS, (round_ + 1) * POSTS):
             post_and_remember(receiver, number, again)
         assert len(set(again)) == POSTS

@@ -175,11 +175,11 @@ def test_with_an_address_nothing_is_started(tmp_path: Path, mongo_uri: str) -> N
     [
         (["serve"], {"RECEIVER_PROT": "1"}, "receiver: Unknown setting RECEIVER_PROT in the environment."),
         (["serve", "--port", "x"], {}, "receiver: Setting port (from --port): Not a valid integer."),
-        (["--config", "no.toml", "serve"], {}, "receiver: The settings file no.toml cannot be read"),
+        (["serve", "--config", "no.toml"], {}, "receiver: The settings file no.toml cannot be read"),
         (
             ["serve", "--mongodb-uri", "mongodb://u:hunter2@"],
             {},
-            "receiver: Setting mongodb_uri: not a MongoDB address",
+            "receiver: Setting mongodb_uri (from --mongodb-uri): not an address",
         ),
         (["serve", "--host", "203.0.113.1"], {}, "receiver: Cannot listen on 203.0.113.1:3001: "),
         (["mongo-uri"], {}, "receiver: There is no embedded MongoDB in .receiver yet"),
@@ -200,16 +200,95 @@ def test_an_unknown_hypercorn_setting_stops_the_start(tmp_path: Path) -> None:
     assert result.stderr.startswith("receiver: Unknown setting keep_alive in hypercorn.toml")
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("backlog = 'x'", "Setting backlog in hypercorn.toml: not of the type"),
+        ("workers = 3", "Setting workers in hypercorn.toml: the receiver decides that itself."),
+        ("certfile = 'a.pem'", "In hypercorn.toml, certfile and keyfile go together"),
+        ("certfile = 'a.pem'\nkeyfile = 'b.pem'", "TLS cannot be set up as hypercorn.toml says: No such file"),
+    ],
+)
+def test_a_faulty_hypercorn_setting_stops_the_start(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "hypercorn.toml").write_text(text)
+    result = run(tmp_path, "serve", "--hypercorn-file", "hypercorn.toml")
+    assert result.stderr.startswith(f"receiver: {sentence}")
+
+
+def test_a_file_that_holds_no_token_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / ".receiver").mkdir()
+    (tmp_path / ".receiver/token").write_text("\n")
+    assert "There is no token in" in run(tmp_path, "serve", "--port", "0").stderr
+
+
+def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert run(tmp_path, "serve", "--port", "0", "--data-dir", "file/x").stderr.startswith(
+        "receiver: file/x: Not a dir"
+    )
+
+
+@pytest.mark.parametrize("words", [["", "--system", "x"], ["x", "--system", ""], ["x" * 101], ["x", "--role", "boss"]])
+def test_a_token_entry_that_could_not_be_used_is_not_made(tmp_path: Path, words: list[str]) -> None:
+    result = run(tmp_path, "token", "new", *words)
+    assert (result.returncode, result.stdout) == (1, "")
+
+
+def fake_mongod(folder: Path) -> str:
+    """Make a ``mongod`` that never answers; return a PATH on which it is found."""
+    fake = folder / "bin/mongod"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\nexec sleep 60\n")
+    fake.chmod(0o755)
+    return f"{fake.parent}:{os.environ['PATH']}"
+
+
+def test_kill_9_while_mongod_starts_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT_THE_WHEEL]
+    with subprocess.Popen(command, cwd=tmp_path, env={"PATH": fake_mongod(tmp_path)}) as starting:
+        children = eventually(lambda: len(found := psutil.Process(starting.pid).children()) == 2 and found)
+        starting.kill()
+    _, alive = psutil.wait_procs(children, 10)
+    assert alive == []
+    with Receiver(tmp_path) as receiver:
+        assert receiver.post(sample("guide")).status_code == 200
+
+
+def test_sigterm_while_mongod_starts(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT_THE_WHEEL]
+    with subprocess.Popen(command, cwd=tmp_path, env={"PATH": fake_mongod(tmp_path)}) as starting:
+        eventually(lambda: len(psutil.Process(starting.pid).children()) == 2)
+        starting.terminate()
+        assert starting.wait(10) == 0
+
+
+def test_a_log_that_nobody_reads_breaks_nothing(tmp_path: Path, mongo_uri: str) -> None:
+    receiver = Receiver(tmp_path, RECEIVER_MONGODB_URI=mongo_uri, RECEIVER_DATABASE="no_log")
+    reader, writer = os.pipe()
+    receiver.log.symlink_to(f"/proc/{os.getpid()}/fd/{writer}")
+    with receiver:
+        os.close(reader)
+        os.close(writer)
+        assert receiver.get("/healthz").status_code == 200
+        assert receiver.post(sample("guide")).status_code == 200
+        (worker,) = receiver.workers()
+        worker.kill()
+        eventually(lambda: receiver.workers() not in ([], [worker]))
+        assert receiver.get("/healthz").status_code == 200
+    with MongoClient[dict[str, Any]](mongo_uri) as client:
+        client.drop_database("no_log")
+
+
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         result = run(tmp_path, "serve", "--port", port)
-    assert result.stderr.startswith(f"receiver: Cannot listen on 127.0.0.1:{port}: Address already in use.")
+    assert result.stderr.startswith(f"receiver: Cannot listen on 127.0.0.1:{port}: Address already in use; ")
 
 
 def test_check_config_shows_where_settings_come_from_and_no_secrets(tmp_path: Path) -> None:
     (tmp_path / "receiver.toml").write_text('port = 1\ntoken = "hunter2"')
-    result = run(tmp_path, "--config", "receiver.toml", "check-config", "--workers", "2", RECEIVER_HOST="::1")
+    result = run(tmp_path, "check-config", "--config", "receiver.toml", "--workers", "2", RECEIVER_HOST="::1")
     lines = [re.split(r"  +", line) for line in result.stdout.splitlines()]
     assert ["port", "1", "receiver.toml"] in lines
     assert ["host", "::1", "RECEIVER_HOST"] in lines

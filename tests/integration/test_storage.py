@@ -11,11 +11,12 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.database import Database
 from pymongo.errors import WriteError
 
-from receiver.store.layout import SNAPSHOTS, layouts, make_layout
+from receiver.store.layout import SNAPSHOTS, Retention, layouts, make_layout
 from tests.support import SAMPLES, Receiver, payload, sample
 
 Documents = Database[dict[str, Any]]
 
+RETENTION = Retention(30, 90)
 TIMESTAMP = {"timestamp": {"$gte": datetime(2026, 1, 1, tzinfo=UTC)}}
 LATELY = {"timestamp": {"$gte": datetime(2026, 11, 1, tzinfo=UTC)}}
 OBVIOUS_FINDS = {
@@ -32,12 +33,12 @@ def stages(plan: dict[str, Any]) -> list[str]:
     return [plan["stage"], *(stages(below) if below else [])]
 
 
-def make(uri: str, name: str, retention_days: int = 30) -> None:
+def make(uri: str, name: str, retention: Retention = RETENTION) -> None:
     """Make the collections as a starting receiver does."""
 
     async def run() -> None:
         client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(uri)
-        await make_layout(client[name], retention_days)
+        await make_layout(client[name], retention)
         client.close()
 
     asyncio.run(run())
@@ -62,6 +63,7 @@ def test_a_snapshot_is_stored_as_one_nested_document(receiver: Receiver, databas
         (entry,) = document[source]["recent_entries_data"]
         (row,) = sent[source]["recent_entries_data"]
         assert entry.pop("sent") == {"created_at": row.pop("created_at")}
+        assert entry.pop("entry_id")
         assert entry.pop("created_at").tzinfo is not None
     del sent["timestamp"]
     assert document == sent
@@ -87,6 +89,19 @@ def test_the_connection_test_stores_nothing(receiver: Receiver, database: Docume
     assert receiver.post(sample("sender-test")).json()["message"] == "Connection OK"
     assert database[SNAPSHOTS].count_documents({}) == 0
     assert database["systems"].count_documents({}) == 0
+
+
+def test_what_is_acknowledged_is_durable_first(receiver: Receiver, database: Documents) -> None:
+    database.command("profile", 2)
+    receiver.post(sample("guide"))
+    database.command("profile", 0)
+    concerns = {
+        (entry["op"], entry["ns"].split(".")[1]): entry["command"].get("writeConcern")
+        for entry in database["system.profile"].find({"op": {"$in": ["insert", "update", "command"]}})
+        if "command" in entry
+    }
+    durable = {"w": "majority", "j": True}
+    assert concerns[("insert", "snapshots")] == durable
 
 
 def test_the_same_body_at_once_from_many_is_stored_once(receiver: Receiver, database: Documents) -> None:
@@ -139,7 +154,7 @@ def test_the_obvious_finds_use_an_index(receiver: Receiver, database: Documents,
 def test_any_number_of_processes_make_the_collections_at_once(mongo_uri: str, database: Documents) -> None:
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         list(pool.map(make, [mongo_uri] * 8, [database.name] * 8))
-    for layout in layouts(30):
+    for layout in layouts(RETENTION):
         names = {index["name"] for index in database[layout.name].list_indexes()}
         assert names == {"_id_", *(index.document["name"] for index in layout.indexes)}
         assert database[layout.name].options()["validator"] == layout.validator
@@ -158,16 +173,16 @@ def expiry(database: Documents) -> int:
 
 
 def test_retention_is_changed_in_place(mongo_uri: str, database: Documents) -> None:
-    make(mongo_uri, database.name, retention_days=30)
+    make(mongo_uri, database.name, retention=Retention(30, 90))
     assert expiry(database) == 30 * 86_400
-    make(mongo_uri, database.name, retention_days=7)
+    make(mongo_uri, database.name, retention=Retention(7, 90))
     assert expiry(database) == 7 * 86_400
 
 
 def test_an_older_validator_is_replaced(mongo_uri: str, database: Documents) -> None:
     database.create_collection(SNAPSHOTS, validator={"x": 1})
     make(mongo_uri, database.name)
-    assert database[SNAPSHOTS].options()["validator"] == layouts(30)[0].validator
+    assert database[SNAPSHOTS].options()["validator"] == layouts(RETENTION)[0].validator
 
 
 @pytest.mark.parametrize(

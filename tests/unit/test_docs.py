@@ -12,8 +12,10 @@ from click.testing import CliRunner
 from receiver.app import create_app
 from receiver.cli import main
 from receiver.errors import STATUS, ErrorCode
+from receiver.intake.facts import FACTS
 from receiver.settings import FIELDS, load_settings
-from receiver.store.layout import layouts
+from receiver.store.layout import Retention, layouts
+from schemas.settings import REDACT_KEYS
 
 ROOT = Path(__file__).parents[2]
 DOCS = {path.name: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")]}
@@ -24,9 +26,26 @@ def test_the_table_of_settings_is_that_of_the_schema() -> None:
     table = DOCS["deployment.md"].split("## Tokens")[0]
     rows = re.findall(r"^\| `(\w+)` \| ?(.*?) ?\| (.*) \|$", table, re.MULTILINE)
     assert rows == [
-        (name, "" if field.load_default in (None, list) else f"`{field.load_default}`", field.metadata["description"])
+        (name, f"`{field.load_default}`" if is_shown(field.load_default) else "", field.metadata["description"])
         for name, field in FIELDS.items()
     ]
+
+
+def is_shown(default: object) -> bool:
+    """Tell whether a default stands in the table: nothing does not, and a list has a place of its own."""
+    return default is not None and not callable(default)
+
+
+def test_the_list_of_redacted_keys_is_shown() -> None:
+    for key in REDACT_KEYS:
+        assert f"`{key}`" in DOCS["deployment.md"]
+
+
+def test_the_table_of_facts_is_that_of_the_code() -> None:
+    rows = re.findall(r"^\| (\w+) \| `(\w+)` \| (.*) \|$", DOCS["analysts.md"], re.MULTILINE)
+    documented = {(source, kind): re.findall(r"`(\w+)`", facts) for source, kind, facts in rows}
+    extracted = {(source, kind): list(extract({}, {})) for source in FACTS for kind, extract in FACTS[source].items()}
+    assert documented == extracted
 
 
 def commands(group: click.Group, path: str = "receiver") -> list[str]:
@@ -52,7 +71,7 @@ def test_every_route_is_documented() -> None:
 
 
 def test_every_index_is_documented() -> None:
-    for layout in layouts(30):
+    for layout in layouts(Retention(30, 90)):
         assert f"**`{layout.name}`**" in DOCS["architecture.md"]
         for index in layout.indexes:
             assert f"| `{index.document['name']}` |" in DOCS["architecture.md"]
@@ -80,8 +99,7 @@ def test_compose_names_only_what_there_is() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
     receiver, mongodb = compose["services"]["receiver"], compose["services"]["mongodb"]
     assert (ROOT / receiver["build"]["dockerfile"]).exists()
-    environment = {name: value.replace("${RECEIVER_PASSWORD}", "x") for name, value in receiver["environment"].items()}
-    load_settings(environment)
+    load_settings({name: re.sub(r"\$\{.*?\}", "x", value) for name, value in receiver["environment"].items()})
     volumes = [volume.split(":")[0] for service in (receiver, mongodb) for volume in service["volumes"]]
     for volume in volumes:
         assert volume in compose["volumes"] or (ROOT / volume).exists()

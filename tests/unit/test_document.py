@@ -10,7 +10,10 @@ from bson.codec_options import CodecOptions
 
 from receiver.errors import ErrorCode, Refusal
 from receiver.intake.document import Arrival, Snapshot, build_snapshot, snapshot_id
-from receiver.intake.repair import DEEPEST_LEVEL, MOST_NOTES
+from receiver.intake.notes import MOST_PLACES
+from receiver.intake.redact import Redaction
+from receiver.intake.repair import DEEPEST_LEVEL
+from schemas.settings import REDACT_KEYS
 from schemas.snapshot import SnapshotSchema
 from tests.support import payload
 
@@ -28,7 +31,7 @@ ARRIVAL = Arrival(
 def build(value: dict[str, Any], **arrival: Any) -> Snapshot:
     """Build a snapshot from a payload."""
     loaded: Any = SnapshotSchema().load(value)
-    return build_snapshot(loaded, replace(ARRIVAL, **arrival))
+    return build_snapshot(loaded, replace(ARRIVAL, **arrival), Redaction(REDACT_KEYS))
 
 
 def stored(value: dict[str, Any], **arrival: Any) -> dict[str, Any]:
@@ -55,6 +58,7 @@ def test_the_document_has_the_guides_names_and_a_receipt() -> None:
         "schema_version": 1,
         "bytes": 1234,
         "utc_offset_minutes": None,
+        "decoded": 0,
         "trimmed": [],
         "redacted": [],
         "repaired": [],
@@ -97,11 +101,11 @@ def test_what_bson_cannot_hold_is_repaired_and_noted() -> None:
     document = stored(payload(telescope={"recent_entries_data": rows}))
     content = document["telescope"]["recent_entries_data"][0]["content"]
     assert content == {"␀*␀p": 1, "n": "9223372036854775808", "s": "a\ufffd", "ok": -(2**63)}
-    place = "telescope.recent_entries_data.0.content"
+    place = "telescope.recent_entries_data.content"
     assert document["receipt"]["repaired"] == [
-        {"path": place, "fault": "nul_in_key"},
-        {"path": f"{place}.n", "fault": "integer_beyond_64_bits"},
-        {"path": f"{place}.s", "fault": "lone_surrogate"},
+        {"path": place, "fault": "nul_in_key", "count": 1},
+        {"path": f"{place}.n", "fault": "integer_beyond_64_bits", "count": 1},
+        {"path": f"{place}.s", "fault": "lone_surrogate", "count": 1},
     ]
 
 
@@ -124,16 +128,53 @@ def test_deep_nesting_is_folded_to_json() -> None:
         value, levels = value["a"], levels + 1
     assert levels == DEEPEST_LEVEL
     assert value == '{"a":' * 201 + '"bottom"' + "}" * 201
-    assert [note["fault"] for note in document["receipt"]["repaired"]] == ["folded_to_json"]
+    assert document["receipt"]["repaired"][0]["fault"] == "folded_to_json"
 
 
 def test_notes_are_bounded() -> None:
-    notes = stored(payload(x=[2**64] * (MOST_NOTES + 7)))["receipt"]["repaired"]
-    assert len(notes) == MOST_NOTES + 1
-    assert notes[-1] == {"path": "", "fault": "7 more"}
+    many = {f"n{number}": [2**64, 2**64] for number in range(MOST_PLACES + 7)}
+    notes = stored(payload(**many))["receipt"]["repaired"]
+    assert len(notes) == MOST_PLACES + 1
+    assert notes[0] == {"path": "n0", "fault": "integer_beyond_64_bits", "count": 2}
+    assert notes[-1] == {"path": "", "fault": "others", "count": 14}
 
 
-def test_a_document_past_mongodbs_limit_is_refused() -> None:
+MIB = 1024 * 1024
+
+
+def test_a_document_past_mongodbs_limit_loses_its_largest_parts_first() -> None:
+    rows = [
+        {"type": "log", "content": {"message": f"m{n}", "context": "x" * size}} for n, size in ((0, 5), (1, 9), (2, 7))
+    ]
+    for row in rows:
+        row["content"]["context"] *= MIB
+    document = stored(payload(telescope={"recent_entries_data": rows}))
+    contents = [entry["content"] for entry in document["telescope"]["recent_entries_data"]]
+    assert [content["message"] for content in contents] == ["m0", "m1", "m2"]
+    assert contents[1]["context"] == {"trimmed_bytes": 9 * MIB + 2}
+    assert [len(contents[n]["context"]) for n in (0, 2)] == [5 * MIB, 7 * MIB]
+    path = "telescope.recent_entries_data.1.content.context"
+    assert document["receipt"]["trimmed"] == [{"path": path, "bytes": 9 * MIB + 2, "reason": "too_large"}]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"x": "x" * 20 * MIB},
+        {"server_info": {"x": ["x" * 1000] * 20_000}},
+        {"telescope": {"x": "x" * 20 * MIB}},
+        {"telescope": {"recent_entries_data": [{"content": "x" * 20 * MIB}]}},
+        {"pulse": {"recent_entries_data": [{"key": "x" * 20 * MIB}]}},
+        {"telescope": {"recent_entries_data": [{"stack_trace": ["x" * 2000] * 100}] * 100}},
+    ],
+    ids=lambda value: "-".join(value),
+)
+def test_wherever_the_bytes_are_they_are_left_out(value: dict[str, Any]) -> None:
+    document = stored(payload(**value))
+    assert document["receipt"]["trimmed"]
+
+
+def test_a_document_of_nothing_but_essentials_is_refused() -> None:
     with pytest.raises(Refusal) as caught:
-        build(payload(x="x" * 17_000_000))
+        build(payload(telescope={"entry_types": {f"{n}{'x' * 2000}": n for n in range(9_000)}}))
     assert caught.value.code is ErrorCode.PAYLOAD_TOO_LARGE

@@ -31,7 +31,7 @@ ROOMS = {
     "pymongo": ("receiver.store",),
     "bson": ("receiver.store",),
     "quart": ("receiver.app", "receiver.web", "receiver.dashboard"),
-    "hypercorn": ("receiver.worker",),
+    "hypercorn": ("receiver.worker", "receiver.web"),
     "marshmallow": ("schemas", "receiver.settings", "receiver.web", "receiver.cli"),
     "click": ("receiver.cli",),
 }

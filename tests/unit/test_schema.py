@@ -76,6 +76,15 @@ def test_what_really_arrives_is_taken(value: dict[str, Any]) -> None:
                 "telescope.recent_entries_data.3.batch_id": [STRING],
             },
         ),
+        (telescope(recent_entries_data=[1] * 10_001), {"telescope.recent_entries_data": ["More than 10000 items."]}),
+        (
+            telescope(entry_types={str(n): -1 for n in range(10_001)}),
+            {"telescope.entry_types": ["More than 10000 items."]},
+        ),
+        (
+            telescope(entry_types={"value": -1, "_schema": "x", "key": 1}),
+            {"telescope.entry_types.value": [RANGE], "telescope.entry_types._schema": [INTEGER]},
+        ),
         (
             payload(system=..., pulse=None, server_info={"memory_usage": -1}),
             {

@@ -60,7 +60,12 @@ def test_an_empty_variable_is_not_given() -> None:
             {},
             "Unknown setting RECEIVER_PROT in the environment. Did you mean RECEIVER_PORT?",
         ),
-        ("", {"RECEIVER_TOKENS": "x"}, {}, "Unknown setting RECEIVER_TOKENS in the environment."),
+        (
+            "",
+            {"RECEIVER_TOKENS": "x"},
+            {},
+            "Setting RECEIVER_TOKENS in the environment: it can only be set in the settings file.",
+        ),
         ("port = 'x'", {}, {}, "Setting port (from settings.toml): Not a valid integer."),
         ("port = 1.5", {}, {}, "Setting port (from settings.toml): Not a valid integer."),
         ("port = true", {}, {}, "Setting port (from settings.toml): Not a valid integer."),

@@ -1,0 +1,78 @@
+"""The ``entries`` collection: each distinct entry once, as a row of facts."""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo import UpdateOne, WriteConcern
+from pymongo.errors import BulkWriteError
+
+from receiver.store.layout import ENTRIES, SNAPSHOTS, Database
+
+Row = dict[str, Any]
+
+BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
+
+DUPLICATE_KEY = 11000
+# The rows can be made again from their snapshot, which is durable: they need not wait for the journal.
+ACKNOWLEDGED = WriteConcern(w=1)
+
+
+async def insert_entries(database: Database, rows: Collection[Row], changing: Collection[Row]) -> None:
+    """Store rows, in any order and any number of times.
+
+    Args:
+        rows: those that never change; the first to come stays.
+        changing: those of which the latest counts, by ``observed_at``.
+    """
+    collection = database.get_collection(ENTRIES, write_concern=ACKNOWLEDGED)
+    known = await find_known(database, [row["_id"] for row in rows])
+    new = [row for row in rows if row["_id"] not in known]
+    if new:
+        try:
+            await collection.insert_many(new, ordered=False)
+        except BulkWriteError as error:  # another process was there in between: then they are stored
+            if any(fault["code"] != DUPLICATE_KEY for fault in error.details["writeErrors"]):
+                raise
+    if changing:
+        await collection.bulk_write([_latest(row) for row in changing], ordered=False)
+
+
+def _latest(row: Row) -> UpdateOne:
+    """Replace a row unless one that was observed later is stored; what told of it first stays its snapshot."""
+    newer = {"$gt": [row["observed_at"], {"$ifNull": ["$observed_at", BEFORE_ALL]}]}
+    first = {name: {"$ifNull": [f"${name}", {"$literal": row[name]}]} for name in ("snapshot_id", "received_at")}
+    merged = {"$mergeObjects": ["$$ROOT", {"$literal": dict(row)}, first]}
+    return UpdateOne({"_id": row["_id"]}, [{"$replaceWith": {"$cond": [newer, merged, "$$ROOT"]}}], upsert=True)
+
+
+async def find_known(database: Database, ids: list[str]) -> set[str]:
+    """Tell which of these rows are stored; answered from the index alone."""
+    cursor = database[ENTRIES].find({"_id": {"$in": ids}}, {"_id": 1})
+    return {row["_id"] async for row in cursor}
+
+
+async def find_missing(database: Database, start: datetime, end: datetime) -> list[dict[str, Any]]:
+    """Find the snapshots received in a span of which a row is missing: whoever stored them died before the rows.
+
+    Args:
+        start, end: UTC; start included, end excluded.
+
+    Returns:
+        The whole snapshots, oldest first.
+
+    Reads: snapshots by the index on ``received_at``; entries by their id, from the index alone.
+    """
+    span = {"received_at": {"$gte": start, "$lt": end}}
+    ids = {f"{source}.recent_entries_data.entry_id": 1 for source in ("telescope", "pulse")}
+    missing = []
+    async for snapshot in database[SNAPSHOTS].find(span, ids).sort("received_at", 1):
+        wanted = _entry_ids(snapshot)
+        if wanted - await find_known(database, list(wanted)):
+            missing.append(await database[SNAPSHOTS].find_one({"_id": snapshot["_id"]}))
+    return [snapshot for snapshot in missing if snapshot is not None]
+
+
+def _entry_ids(snapshot: Mapping[str, Any]) -> set[str]:
+    sections = (snapshot.get(source) or {} for source in ("telescope", "pulse"))
+    return {entry["entry_id"] for section in sections for entry in section.get("recent_entries_data") or []}
