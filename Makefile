@@ -40,8 +40,8 @@ check: .venv/dev  ## ruff, mypy --strict, the layers
 bench: .venv/dev  ## Measure CPU per snapshot, side by side with the straightforward way
 	$(BIN)/python -m tests.benchmarks.ingest
 
-faults: .venv/dev  ## The long kill runs
-	RECEIVER_TEST_ROUNDS=20 $(BIN)/pytest tests/faults
+faults: .venv/dev  ## The long kill and fuzz runs
+	RECEIVER_TEST_ROUNDS=20 RECEIVER_TEST_CASES=100000 $(BIN)/pytest tests/faults
 
 lock: .venv/dev  ## Pin the newest versions of everything in requirements.lock
 	$(PIP) install --quiet uv

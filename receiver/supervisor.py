@@ -57,12 +57,21 @@ class Supervisor:
         settings: effective; where ``mongodb_uri`` is None an embedded MongoDB is started.
         listener: where they accept connections, from :func:`bind`.
         announce: called once, when the workers have been started.
+        companion: runs in a process of its own beside them; it is not started again.
     """
 
-    def __init__(self, settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        listener: socket.socket,
+        announce: Callable[[], None],
+        companion: Callable[[], None] | None = None,
+    ) -> None:
         self._settings = settings
         self._listener = listener
         self._announce = announce
+        self._companion = companion
+        self._beside: BaseProcess | None = None
         self._mongo: EmbeddedMongo | None = None
         self._workers: dict[int, BaseProcess | None] = dict.fromkeys(range(settings.workers))
         self._started: dict[int | str, float] = {}
@@ -81,6 +90,7 @@ class Supervisor:
             self._start_workers()
             if not self._stopping:
                 self._announce()
+                self._start_companion()
             log.info("listening", address="{}:{}".format(*self._listener.getsockname()[:2]))
             while not self._stopping:
                 self._wait()
@@ -122,18 +132,26 @@ class Supervisor:
     def _start_workers(self) -> None:
         for number, worker in self._workers.items():
             if worker is None and not self._stopping:
-                self._workers[number] = self._fork(number)
+                self._workers[number] = self._fork_worker(number)
 
-    def _fork(self, number: int) -> BaseProcess:
-        worker = FORK.Process(target=self._work, name=f"receiver worker {number}")
-        # A signal between the fork and the worker's own handlers would be lost to the handlers it inherits.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-        worker.start()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+    def _start_companion(self) -> None:
+        if self._companion is not None:
+            self._beside = self._fork(self._companion)
+
+    def _fork_worker(self, number: int) -> BaseProcess:
         self._started[number] = time.monotonic()
-        return worker
+        return self._fork(lambda: run_worker(self._settings, self._listener))
 
-    def _work(self) -> None:
+    def _fork(self, work: Callable[[], None]) -> BaseProcess:
+        process = FORK.Process(target=self._become, args=(work,))
+        # A signal between the fork and the child's own handlers would be lost to the handlers it inherits.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        process.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+        return process
+
+    def _become(self, work: Callable[[], None]) -> None:
+        """In the child: let go of what is the supervisor's, then work."""
         for number in (signal.SIGHUP, signal.SIGINT):  # the whole group gets them; the supervisor answers
             signal.signal(number, signal.SIG_IGN)
         for number in (signal.SIGCHLD, signal.SIGTERM):  # until the event loop listens itself
@@ -143,7 +161,7 @@ class Supervisor:
         self._bell.detach()
         if self._mongo:
             self._mongo.forget()
-        run_worker(self._settings, self._listener)
+        work()
 
     def _revive(self) -> None:
         if self._stopping:
@@ -153,7 +171,7 @@ class Supervisor:
         for number, worker in self._workers.items():
             if worker and not worker.is_alive() and self._may_start(number):
                 log.error("worker_died", worker=number, exit_code=worker.exitcode)
-                self._workers[number] = self._fork(number)
+                self._workers[number] = self._fork_worker(number)
 
     def _may_start(self, number: int | str) -> bool:
         return time.monotonic() - self._started[number] > SHORT_LIFE_SECONDS
@@ -168,7 +186,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._listener.close()  # with the workers' own copies closed too, nobody is let in any more
-        alive = [worker for worker in self._workers.values() if worker and worker.is_alive()]
+        alive = [worker for worker in (*self._workers.values(), self._beside) if worker and worker.is_alive()]
         for worker in alive:
             worker.terminate()
         deadline = time.monotonic() + self._settings.shutdown_timeout_seconds + 2 * OVERTIME_SECONDS

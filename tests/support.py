@@ -87,11 +87,13 @@ class Receiver:
 
     Args:
         folder: working directory; the data directory is ``.receiver`` in it.
+        command: what to run, with its options.
         environment: further RECEIVER_ variables; a value of None leaves the variable out.
     """
 
-    def __init__(self, folder: Path, **environment: str | None) -> None:
+    def __init__(self, folder: Path, command: tuple[str, ...] = ("serve",), **environment: str | None) -> None:
         self.folder = folder
+        self.command = command
         self.environment = {"RECEIVER_TOKEN": TOKEN, "RECEIVER_PORT": "0", **environment}
         self.output = folder / "stdout.txt"
         self.log = folder / "stderr.txt"
@@ -106,7 +108,7 @@ class Receiver:
         given = {name: value for name, value in self.environment.items() if value is not None}
         with self.output.open("wb") as output, self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "receiver", "serve"],
+                [sys.executable, "-m", "receiver", *self.command],
                 cwd=self.folder,
                 env={**inherited, **given, "PYTHONUNBUFFERED": "1"},
                 stdout=output,

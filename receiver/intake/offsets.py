@@ -7,9 +7,10 @@ taken across a change of the clocks has two offsets, and both are right.
 Source: DESIGN.md, sections 3 and 4.
 """
 
+from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 # Every offset in use, in minutes: the whole hours, and those in between.
 OFFSETS = sorted(
@@ -42,16 +43,16 @@ class Offset:
     def utc(self, moment: datetime) -> datetime | None:
         """Return a naive moment as aware UTC; None where no offset puts it near the snapshot."""
         if self._configured is not None:
-            return _apply(moment, self._configured)
-        for minutes in (self.minutes, self._nearest(moment)):
-            if minutes is not None and OLDEST <= moment - timedelta(minutes=minutes) - self._now <= NEWEST:
-                return _apply(moment, minutes)
-        return None
+            return (moment - timedelta(minutes=self._configured)).replace(tzinfo=UTC)
+        return self._near(moment, self.minutes) or self._near(moment, self._nearest(moment))
+
+    def _near(self, moment: datetime, minutes: int | None) -> datetime | None:
+        if minutes is None:
+            return None
+        utc = moment - timedelta(minutes=minutes)
+        return utc.replace(tzinfo=UTC) if OLDEST <= utc - self._now <= NEWEST else None
 
     def _nearest(self, moment: datetime) -> int:
         ahead = (moment - self._now + TYPICAL_AGE).total_seconds() / 60
-        return min(OFFSETS, key=lambda minutes: abs(minutes - ahead))
-
-
-def _apply(moment: datetime, minutes: int) -> datetime:
-    return moment.replace(tzinfo=timezone(timedelta(minutes=minutes))).astimezone(UTC)
+        place = bisect(OFFSETS, ahead)
+        return min(OFFSETS[max(place - 1, 0) : place + 1], key=lambda minutes: abs(minutes - ahead))

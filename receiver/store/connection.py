@@ -99,11 +99,11 @@ class Store:
     Args:
         uri: of MongoDB.
         database: its name.
-        retention: age at which documents are deleted.
+        retention: age at which documents are deleted; None to leave the collections as they are.
         timeout_seconds: how long an operation may take, waiting for the server included.
     """
 
-    def __init__(self, uri: str, database: str, *, retention: Retention, timeout_seconds: float) -> None:
+    def __init__(self, uri: str, database: str, *, retention: Retention | None, timeout_seconds: float) -> None:
         self.uri = uri
         self.name = database
         self.retention = retention
@@ -152,7 +152,8 @@ class Store:
         try:
             with pymongo.timeout(CONNECT_TIMEOUT_MS / 1000):
                 await self._client.admin.command("ping")
-            await make_layout(self._database, self.retention)
+            if self.retention is not None:
+                await make_layout(self._database, self.retention)
         except Exception as error:  # whatever it is, it is told and tried again: the receiver outlives its database
             self._tell(unavailable_reason(error) or UNPREPARED, error)
             return False

@@ -1,17 +1,15 @@
 """The ``entries`` collection: each distinct entry once, as a row of facts."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pymongo import UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError
 
-from receiver.store.layout import ENTRIES, SNAPSHOTS, Database
+from receiver.store.layout import BEFORE_ALL, ENTRIES, SNAPSHOTS, Database
 
 Row = dict[str, Any]
-
-BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
 DUPLICATE_KEY = 11000
 # The rows can be made again from their snapshot, which is durable: they need not wait for the journal.

@@ -5,6 +5,7 @@ Source: DESIGN.md, section 4.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
@@ -17,6 +18,7 @@ SNAPSHOTS = "snapshots"
 SYSTEMS = "systems"
 ENTRIES = "entries"
 
+BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_SECONDS = 24 * 60 * 60
 
 # Snapshots repeat themselves (the same queries, headers, traces), so zstd on large pages stores them in a sixth.

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from receiver.store.layout import SYSTEMS, Database
+from receiver.store.layout import BEFORE_ALL, ENTRIES, SNAPSHOTS, SYSTEMS, Database
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,72 @@ async def replace_system(database: Database, sighting: Sighting) -> None:
 
 
 def _seen(sighting: Sighting) -> list[dict[str, Any]]:
-    newest = {"$gte": [sighting.timestamp, {"$ifNull": ["$last_timestamp", sighting.timestamp]}]}
-    told = {
-        "php_version": {"$literal": sighting.php_version},
-        "laravel_version": {"$literal": sighting.laravel_version},
-        "last_snapshot_id": {"$literal": sighting.snapshot_id},
-    }
+    return _merged(
+        {
+            "first_seen_at": sighting.received_at,
+            "last_seen_at": sighting.received_at,
+            "last_timestamp": sighting.timestamp,
+            "php_version": sighting.php_version,
+            "laravel_version": sighting.laravel_version,
+            "last_snapshot_id": sighting.snapshot_id,
+        }
+    )
+
+
+async def list_systems(database: Database) -> list[dict[str, Any]]:
+    """List the systems' documents, by name."""
+    return [system async for system in database[SYSTEMS].find().sort("_id", 1)]
+
+
+async def rename_system(database: Database, old: str, new: str) -> int:
+    """Give all that is stored of a system to another name; where that one is known already, the two become one.
+
+    It may be run again after it was interrupted: the system's own document goes last.
+
+    Returns:
+        How many snapshots were renamed.
+
+    Reads: snapshots and entries by their indexes on system.
+    """
+    await database[ENTRIES].update_many({"system": old}, {"$set": {"system": new}})
+    renamed = await database[SNAPSHOTS].update_many({"system": old}, {"$set": {"system": new}})
+    document = await database[SYSTEMS].find_one({"_id": old})
+    if document is not None:
+        await database[SYSTEMS].update_one({"_id": new}, _merged(document), upsert=True)
+        await database[SYSTEMS].delete_one({"_id": old})
+    return int(renamed.modified_count)
+
+
+def _merged(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Merge another system's document into one: what the later snapshot told stays."""
+    later = {"$gte": [document["last_timestamp"], {"$ifNull": ["$last_timestamp", BEFORE_ALL]}]}
+    dates = ("first_seen_at", "last_seen_at", "last_timestamp")
+    told = {name: value for name, value in document.items() if name not in ("_id", *dates)}
     return [
-        {"$set": {name: {"$cond": [newest, value, f"${name}"]} for name, value in told.items()}},
+        {"$set": {name: {"$cond": [later, {"$literal": value}, f"${name}"]} for name, value in told.items()}},
         {
             "$set": {
-                "first_seen_at": {"$min": ["$first_seen_at", sighting.received_at]},
-                "last_seen_at": {"$max": ["$last_seen_at", sighting.received_at]},
-                "last_timestamp": {"$max": ["$last_timestamp", sighting.timestamp]},
+                "first_seen_at": {"$min": ["$first_seen_at", document["first_seen_at"]]},
+                "last_seen_at": {"$max": ["$last_seen_at", document["last_seen_at"]]},
+                "last_timestamp": {"$max": ["$last_timestamp", document["last_timestamp"]]},
             }
         },
     ]
+
+
+async def delete_system(database: Database, system: str, *, with_data: bool) -> bool:
+    """Forget a system; it is known again as soon as it posts.
+
+    Args:
+        database: where.
+        system: its name.
+        with_data: delete its snapshots and entries too, rather than leave them to their expiry.
+
+    Returns:
+        False when there was no such system.
+    """
+    if with_data:
+        await database[ENTRIES].delete_many({"system": system})
+        await database[SNAPSHOTS].delete_many({"system": system})
+    result = await database[SYSTEMS].delete_one({"_id": system})
+    return int(result.deleted_count) == 1

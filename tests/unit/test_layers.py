@@ -12,6 +12,9 @@ ROOT = Path(__file__).parents[2]
 FLOORS = (
     ("receiver.__main__",),
     ("receiver.cli",),
+    ("receiver.commands",),
+    ("receiver.simulator",),
+    ("receiver.sending",),
     ("receiver.supervisor",),
     ("receiver.worker",),
     ("receiver.app",),
@@ -32,8 +35,9 @@ ROOMS = {
     "bson": ("receiver.store",),
     "quart": ("receiver.app", "receiver.web", "receiver.dashboard"),
     "hypercorn": ("receiver.worker", "receiver.web"),
-    "marshmallow": ("schemas", "receiver.settings", "receiver.web", "receiver.cli"),
-    "click": ("receiver.cli",),
+    "marshmallow": ("schemas", "receiver.settings", "receiver.web", "receiver.commands"),
+    "click": ("receiver.cli", "receiver.commands"),
+    "httpx": ("receiver.sending",),
 }
 
 FILES = sorted([*ROOT.glob("receiver/**/*.py"), *ROOT.glob("schemas/**/*.py")])

@@ -1,0 +1,1 @@
+"""The commands, one module a noun; ``receiver/cli.py`` is where they come together."""
