@@ -10,6 +10,7 @@ import structlog
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import MongoClient, WriteConcern
 from pymongo.errors import (
+    BulkWriteError,
     ConnectionFailure,
     ExecutionTimeout,
     NetworkTimeout,
@@ -62,9 +63,17 @@ def unavailable_reason(error: BaseException) -> str | None:
         return SLOW
     if isinstance(error, ConnectionFailure):
         return UNREACHABLE
-    if isinstance(error, OperationFailure) and error.code in PASSING:
-        return f"MongoDB refuses: {PASSING[error.code]}"
+    for code in _codes(error):
+        if code in PASSING:
+            return f"MongoDB refuses: {PASSING[code]}"
     return SLOW if isinstance(error, PyMongoError) and error.timeout else None
+
+
+def _codes(error: BaseException) -> list[int | None]:
+    if isinstance(error, BulkWriteError):  # its own code says nothing
+        faults = [*error.details.get("writeErrors", []), *error.details.get("writeConcernErrors", [])]
+        return [fault.get("code") for fault in faults]
+    return [error.code] if isinstance(error, OperationFailure) else []
 
 
 def check_uri(uri: str, source: str) -> None:
