@@ -12,7 +12,7 @@ import click
 from receiver.commands.options import config_option, setting_options
 from receiver.errors import ReceiverError
 from receiver.settings import LoadedSettings, check_token, load_settings, masked
-from receiver.store.embedded import read_state
+from receiver.store.embedded_state import read_state
 
 TOKEN_BYTES = 32
 

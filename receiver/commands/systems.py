@@ -13,7 +13,7 @@ from receiver.errors import ReceiverError, StoreUnavailable
 from receiver.logs import configure_logs
 from receiver.settings import Settings, load_settings
 from receiver.store.connection import Store
-from receiver.store.embedded import read_state
+from receiver.store.embedded_state import read_state
 from receiver.store.layout import Database
 from receiver.store.systems import delete_system, list_systems, rename_system
 

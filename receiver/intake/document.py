@@ -10,13 +10,14 @@ from typing import Any
 
 from receiver.errors import ErrorCode, Refusal
 from receiver.intake.dialect import understand
-from receiver.intake.facts import rows_of, text
+from receiver.intake.facts import rows_of
 from receiver.intake.identity import identify
 from receiver.intake.notes import Notes
 from receiver.intake.offsets import Offset
 from receiver.intake.redact import Redaction, conceal
 from receiver.intake.repair import DEEPEST_LEVEL, repair
 from receiver.intake.trim import strip_feedback, trim_largest
+from receiver.intake.values import text
 from receiver.store.encoding import MAX_DOCUMENT_BYTES, EncodedDocument, NotEncodable, encode
 from receiver.store.systems import Sighting
 

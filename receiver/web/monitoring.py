@@ -68,7 +68,6 @@ def monitoring_blueprint(reception: Reception) -> Blueprint:
             tell(outcome="connection_test")
             return _connection_ok(received_at)
         payload = validate(payload)
-        processed = _processed(payload)
         system = allowed_system(token, payload["system"])
         arrival = Arrival(
             snapshot_id=snapshot_id(body, token.system),
@@ -80,23 +79,15 @@ def monitoring_blueprint(reception: Reception) -> Blueprint:
             utc_offset_minutes=reception.utc_offsets.get(system),
             secret=secret_in(body, presented_token(request)),
         )
+        return await _store(payload, arrival)
+
+    async def _store(payload: dict[str, Any], arrival: Arrival) -> Response:
         tell(system=arrival.system, snapshot_id=arrival.snapshot_id)
-        timestamp = payload["timestamp"]
+        said = _said(payload, arrival)  # before the payload is taken apart
         snapshot = build_snapshot(payload, arrival, reception.redaction)
         inserted = await write_snapshot(reception.store, snapshot)
         tell(outcome="stored" if inserted else "duplicate")
-        return answer(
-            {
-                "success": True,
-                "message": "Data received successfully",
-                "timestamp": iso_utc(timestamp),
-                "received_at": iso_utc(received_at),
-                "processed": processed,
-                "snapshot_id": snapshot.id,
-                "duplicate": not inserted,
-                "queued": False,
-            }
-        )
+        return answer({**said, "duplicate": not inserted, "queued": False})
 
     return blueprint
 
@@ -106,11 +97,19 @@ def _connection_ok(received_at: datetime) -> Response:
     return answer({"success": True, "message": "Connection OK", "timestamp": now, "received_at": now})
 
 
-def _processed(payload: dict[str, Any]) -> dict[str, Any]:
+def _said(payload: dict[str, Any], arrival: Arrival) -> dict[str, Any]:
+    """Return the answer to a snapshot that is stored, but for whether it was there already."""
     return {
-        "telescope_entries": payload["telescope"].get("recent_entries"),
-        "pulse_entries": payload["pulse"].get("recent_entries"),
-        "memory_usage": payload["server_info"].get("memory_usage"),
+        "success": True,
+        "message": "Data received successfully",
+        "timestamp": iso_utc(payload["timestamp"]),
+        "received_at": iso_utc(arrival.received_at),
+        "processed": {
+            "telescope_entries": payload["telescope"].get("recent_entries"),
+            "pulse_entries": payload["pulse"].get("recent_entries"),
+            "memory_usage": payload["server_info"].get("memory_usage"),
+        },
+        "snapshot_id": arrival.snapshot_id,
     }
 
 

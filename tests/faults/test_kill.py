@@ -11,11 +11,11 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from receiver.store.embedded import read_state
+from receiver.store.embedded_state import read_state
 from tests.support import Receiver, eventually, payload
 
 POSTS = 200
-SENDERS = 16
+SENDERS = 200
 ROUNDS = int(os.environ.get("RECEIVER_TEST_ROUNDS", "1"))
 
 

@@ -11,7 +11,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from receiver.store.embedded import read_state
+from receiver.store.embedded_state import read_state
 from tests.integration.test_serve import run
 from tests.support import SAMPLES, TOKEN, Receiver, eventually, payload
 

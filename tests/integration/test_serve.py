@@ -18,7 +18,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from receiver.store.embedded import is_free, read_state
+from receiver.store.embedded_state import is_free, read_state
 from tests.support import TOKEN, Receiver, eventually, free_port, payload, sample
 
 HEAD = f"POST /api/monitoring HTTP/1.1\r\nHost: x\r\nX-API-Token: {TOKEN}\r\nContent-Type: application/json\r\n"

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from receiver.intake.facts import FACTS, facts_of, milliseconds, parts_of, path_of, whole
+from receiver.intake.facts import FACTS, facts_of
+from receiver.intake.values import milliseconds, parts_of, path_of, whole
 from tests.support import sample
 
 TELESCOPE = [
