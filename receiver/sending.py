@@ -1,11 +1,12 @@
 """Posting snapshots as a sender does, from files: what ``receiver send`` and ``receiver demo`` are made of."""
 
+import codecs
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 
@@ -43,9 +44,14 @@ class Sender:
     Args:
         url: of the receiver, with or without ``/api/monitoring``.
         token: for ``X-API-Token``.
+
+    Raises:
+        ReceiverError: the token cannot be one.
     """
 
     def __init__(self, url: str, token: str) -> None:
+        if not token.isascii() or not token.isprintable():
+            raise ReceiverError("The token holds characters that no header can carry.")
         base = url.rstrip("/").removesuffix("/api/monitoring")
         self.url = f"{base}/api/monitoring"
         self._client = httpx.Client(
@@ -83,7 +89,7 @@ def read_payloads(file: Path) -> Iterator[tuple[str, bytes]]:
         ReceiverError: the file cannot be read.
     """
     try:
-        content = file.read_bytes()
+        content = file.read_bytes().removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise ReceiverError(f"{file} cannot be read: {error.strerror}.") from None
     lines = [(number, line) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
@@ -100,14 +106,30 @@ def parse(place: str, body: bytes) -> Payload:
         ReceiverError: it is no JSON object.
     """
     try:
-        payload = json.loads(body)
-    except ValueError:
+        payload = json.loads(body, parse_constant=_refuse)
+    except (ValueError, RecursionError):
         payload = None
     if not isinstance(payload, dict):
         raise ReceiverError(
             f"{place} is not a JSON object: it can only be sent as it is, without --system and --rebase."
         )
     return payload
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def write(place: str, payload: Payload) -> bytes:
+    """Write a snapshot that was changed.
+
+    Raises:
+        ReceiverError: it holds what UTF-8 cannot write.
+    """
+    try:
+        return json.dumps(payload, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        raise ReceiverError(f"{place} cannot be written as JSON in UTF-8: send it as it is.") from None
 
 
 def latest(payloads: list[Payload]) -> datetime | None:
@@ -150,7 +172,10 @@ def _move(holder: Payload, key: str, delta: timedelta) -> None:
     moment = _read(holder.get(key))
     if moment is None:
         return
-    moved = moment + delta
+    try:
+        moved = moment + delta
+    except OverflowError:
+        return
     sent = holder[key]
     if moment.tzinfo is None:
         holder[key] = moved.isoformat(sep=sent[10] if len(sent) > 10 else "T")

@@ -13,6 +13,7 @@ from marshmallow import ValidationError, fields
 from receiver.errors import SettingsError
 from schemas.faults import flatten
 from schemas.settings import SettingsSchema, TokenSchema
+from schemas.snapshot import SnapshotSchema
 
 DEFAULT_FILE = Path("config/receiver.toml")
 FILE_VARIABLE = "RECEIVER_CONFIG"
@@ -190,6 +191,17 @@ def check_token(entry: Mapping[str, Any]) -> None:
     faults = dict(flatten(TokenSchema().validate(entry)))
     if faults:
         raise SettingsError("; ".join(f"{field}: {' '.join(messages)}" for field, messages in faults.items()))
+
+
+def check_system(name: str) -> None:
+    """Make sure that a name can be a system's.
+
+    Raises:
+        SettingsError: it cannot.
+    """
+    faults = SnapshotSchema(only=["system"]).validate({"system": name})
+    if faults:
+        raise SettingsError(f"{name!r} cannot be the name of a system: {' '.join(faults['system'])}")
 
 
 def is_simple(field: fields.Field[Any]) -> bool:

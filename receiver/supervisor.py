@@ -91,7 +91,7 @@ class Supervisor:
             if not self._stopping:
                 self._announce()
                 self._start_companion()
-            log.info("listening", address="{}:{}".format(*self._listener.getsockname()[:2]))
+                log.info("listening", address="{}:{}".format(*self._listener.getsockname()[:2]))
             while not self._stopping:
                 self._wait()
                 self._revive()

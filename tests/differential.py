@@ -98,7 +98,7 @@ class Differences:
 
     def _is_explained(self, path: list[Any], sent: Any, stored: Any) -> bool:
         plain = ".".join(step[:200] for step in path[:100] if isinstance(step, str))[:200]
-        if stored == "[redacted]" and (plain in self._redacted or "" in self._redacted):
+        if isinstance(stored, str) and "[redacted]" in stored and (plain in self._redacted or "" in self._redacted):
             return True
         if isinstance(stored, dict) and set(stored) == {"trimmed_bytes"} and ".".join(map(str, path)) in self._trimmed:
             return True

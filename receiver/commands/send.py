@@ -6,12 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
-import msgspec
 
 from receiver.clock import utc_now
 from receiver.commands.options import config_option
 from receiver.errors import ReceiverError
-from receiver.sending import Outcome, Payload, Sender, latest, parse, read_payloads, rebase
+from receiver.sending import Outcome, Payload, Sender, latest, parse, read_payloads, rebase, write
 from receiver.settings import load_settings
 
 Body = tuple[str, bytes]
@@ -31,6 +30,8 @@ def send(
     bodies = [body for file in files for body in read_payloads(file)]
     if system or rebase:
         bodies = changed(bodies, system, to_now=rebase is not None)
+    if not bodies:
+        raise ReceiverError("There is nothing to send in these files.")
     sender = Sender(url, token or known_token(config))
     outcomes: list[tuple[str, Outcome]] = []
     with click.progressbar(bodies, label="Posting", item_show_func=lambda body: body[0] if body else "") as progress:
@@ -45,15 +46,19 @@ def send(
 
 
 def changed(bodies: list[Body], system: str | None, *, to_now: bool) -> list[Body]:
-    """Change the system or the times of snapshots; all move together, so that they stay as far apart as they were."""
+    """Change the system or the times of snapshots; all move together, so that they stay as far apart as they were.
+
+    Raises:
+        ReceiverError: one of them is no JSON object, or cannot be written again.
+    """
     payloads: list[Payload] = [parse(place, body) for place, body in bodies]
     newest = latest(payloads) if to_now else None
+    delta = timedelta(seconds=int((utc_now() - newest).total_seconds())) if newest else timedelta()
     for payload in payloads:
         if system:
             payload["system"] = system
-        if newest is not None:
-            rebase(payload, timedelta(seconds=int((utc_now() - newest).total_seconds())))
-    return [(place, msgspec.json.encode(payload)) for (place, _), payload in zip(bodies, payloads, strict=True)]
+        rebase(payload, delta)
+    return [(place, write(place, payload)) for (place, _), payload in zip(bodies, payloads, strict=True)]
 
 
 def known_token(config: Path | None) -> str:

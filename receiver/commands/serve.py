@@ -50,7 +50,10 @@ def demo(config: Path | None, days: int, **options: str | None) -> None:
     stored stays. Give it a data directory of its own with --data-dir to keep it apart.
     """
 
-    run(load_settings(os.environ, options, config), lambda start: simulate(start, days))
+    loaded = load_settings(os.environ, options, config)
+    if loaded.settings.tokens and not loaded.settings.token:
+        raise ReceiverError("The demo needs a token it knows: set RECEIVER_TOKEN, or leave [[tokens]] out.")
+    run(loaded, lambda start: simulate(start, days))
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,7 @@ def run(loaded: LoadedSettings, companion: Callable[[Start], None] | None = None
 def simulate(start: Start, days: int) -> None:
     """Post the history and then the present of the simulated applications, as long as there is a receiver."""
     parent = multiprocessing.parent_process()
-    if start.token is None:
-        raise ReceiverError("The demo needs a token it knows: set RECEIVER_TOKEN, or leave [[tokens]] out.")
-    sender = Sender(start.address, start.token)
+    sender = Sender(start.address, start.token or "")
     past = history(utc_now(), days)
 
     def post(which: tuple[Application, datetime]) -> None:

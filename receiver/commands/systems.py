@@ -11,7 +11,7 @@ import click
 from receiver.commands.options import setting_options
 from receiver.errors import ReceiverError, StoreUnavailable
 from receiver.logs import configure_logs
-from receiver.settings import Settings, load_settings
+from receiver.settings import Settings, check_system, load_settings
 from receiver.store.connection import Store
 from receiver.store.embedded_state import read_state
 from receiver.store.layout import Database
@@ -54,8 +54,11 @@ def systems_rename(config: Path | None, old: str, new: str, **options: str | Non
     Give its token a `system` first, so that they do not.
     """
     settings = load_settings(os.environ, options, config).settings
+    check_system(new)
     if old == new:
         raise ReceiverError("The two names are the same.")
+    if all(system["_id"] != old for system in with_database(settings, list_systems)):
+        raise ReceiverError(f"There is no system {old}.")
     count = with_database(settings, lambda database: rename_system(database, old, new))
     click.echo(f"{old} is {new} now: {count} snapshots.")
 

@@ -14,7 +14,7 @@ from receiver.intake.facts import rows_of
 from receiver.intake.identity import identify
 from receiver.intake.notes import Notes
 from receiver.intake.offsets import Offset
-from receiver.intake.redact import Redaction, conceal
+from receiver.intake.redact import Redaction, conceal, spellings
 from receiver.intake.repair import DEEPEST_LEVEL, repair
 from receiver.intake.trim import strip_feedback, trim_largest
 from receiver.intake.values import text
@@ -30,6 +30,12 @@ FUTURE_ALLOWED = timedelta(minutes=5)
 SOURCES = ("telescope", "pulse")
 OUR_NAMES = ("_id", "received_at", "receipt", "sent")
 ID_DIGITS = 32
+
+# What stands under these names is ours, or its names are not keys; the rest of it is looked at by itself.
+NEVER_SECRET = frozenset({"_id", "system", "timestamp", "received_at", "receipt"})
+DOCUMENT_NAMES = NEVER_SECRET | {"telescope", "pulse", "server_info"}
+SECTION_NAMES = frozenset({"recent_entries_data", "entry_types"})
+ENTRY_NAMES = frozenset({"entry_id", "type", "created_at", "batch_id"})
 
 
 @dataclass(frozen=True)
@@ -155,12 +161,21 @@ def _make_safe(document: dict[str, Any], arrival: Arrival, redaction: Redaction)
     """Take out our own snapshots' copies and the secrets."""
     receipt, redacted = document["receipt"], Notes()
     for source in SOURCES:
-        entries = _entries(document, source)
-        receipt["trimmed"] += strip_feedback(source, entries)
-        redaction.redact(entries, [source, "recent_entries_data"], redacted)
+        receipt["trimmed"] += strip_feedback(source, _entries(document, source))
     if arrival.secret:
-        conceal(document, arrival.secret, [], redacted)
+        _conceal(document, spellings(arrival.secret), redacted)
+    for source in SOURCES:
+        for number, entry in enumerate(_entries(document, source)):
+            redaction.redact(entry, [source, "recent_entries_data", number], redacted, spare=ENTRY_NAMES)
+        redaction.redact(document[source], [source], redacted, spare=SECTION_NAMES)
+    redaction.redact(document["server_info"], ["server_info"], redacted)
+    redaction.redact(document, [], redacted, spare=DOCUMENT_NAMES)
     receipt["redacted"] = redacted.listed()
+
+
+def _conceal(document: dict[str, Any], secrets: tuple[str, ...], redacted: Notes) -> None:
+    for name in [name for name in document if name not in NEVER_SECRET]:
+        document[name] = conceal(document[name], secrets, [name], redacted)
 
 
 def _make_storable(document: dict[str, Any], depth: int) -> tuple[dict[str, Any], EncodedDocument]:

@@ -14,18 +14,22 @@ from receiver.intake.dialect import Entry
 
 ID_BYTES = 12
 
-# What a row of these types is known by. Other types: every scalar of their content.
+# What an entry of these types is known by, in its content and in what the sender copied from it into the row. Other
+# types: every scalar of both.
 IMMUTABLE: dict[str | None, tuple[str, ...]] = {
-    "request": ("method", "uri", "response_status", "duration", "memory", "ip_address"),
+    "request": ("method", "uri", "path", "response_status", "status", "duration", "memory", "ip_address"),
     "client_request": ("method", "uri", "response_status", "duration"),
-    "query": ("connection", "sql", "time", "file", "line"),
+    "query": ("connection", "sql", "query", "time", "file", "line"),
     "exception": ("class", "message", "file", "line"),
     "log": ("level", "message"),
-    "job": ("name", "queue", "connection"),  # its status changes
+    "job": ("name", "job", "queue", "connection"),  # its status changes, and its duration comes later
     "batch": ("id", "name"),  # its counts change
     "cache": ("type", "key"),
 }
-PULSE_ROW = ("id", "timestamp", "key", "value")
+PULSE_ROW = ("id", "timestamp", "type", "key", "value", "batch_id")
+# What says which row it is besides its facts; under ``sent`` where it was replaced.
+IDENTITY = ("type", "created_at")
+ROW_ITSELF = ("content", "type", "created_at", "sent", "entry_id", "batch_id", "timestamp")
 
 
 def identify(system: str, source: str, entries: list[Entry]) -> None:
@@ -45,20 +49,23 @@ def identify(system: str, source: str, entries: list[Entry]) -> None:
 
 
 def _facts(source: str, entry: Entry) -> str:
-    if source == "pulse" and entry.get("id") is not None:
-        return _join([source, entry.get("type"), *(entry.get(name) for name in PULSE_ROW)])
-    created = entry.get("sent", {}).get("created_at")
-    return _join([source, entry.get("type"), entry.get("batch_id"), created, *_known_by(entry)])
+    sent = entry.get("sent", {})
+    told = [source, entry.get("type"), *(sent.get(name) for name in IDENTITY)]
+    if source == "pulse":
+        return _join([*told, *(entry.get(name) for name in PULSE_ROW), *_known_by(entry.get("content"), None)])
+    row = {name: value for name, value in entry.items() if name not in ROW_ITSELF}
+    kind = entry.get("type")
+    batch = (entry.get("batch_id"), entry.get("timestamp"))
+    return _join([*told, *batch, *_known_by(entry.get("content"), kind), *_known_by(row, kind)])
 
 
-def _known_by(entry: Entry) -> list[Any]:
-    content = entry.get("content")
-    if type(content) is not dict:
-        return [content]
-    names = IMMUTABLE.get(entry.get("type"))
+def _known_by(values: Any, kind: str | None) -> list[Any]:
+    if type(values) is not dict:
+        return [values]
+    names = IMMUTABLE.get(kind)
     if names is None:
-        return [(key, content[key]) for key in sorted(content) if type(content[key]) not in (dict, list)]
-    return [content.get(name) for name in names]
+        return [(key, values[key]) for key in sorted(values) if type(values[key]) not in (dict, list)]
+    return [values.get(name) for name in names]
 
 
 def _join(values: list[Any]) -> str:

@@ -5,6 +5,7 @@ This walks the whole document, in Python; it runs only for a document that BSON 
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 from receiver.intake.notes import Notes, Trail
@@ -33,11 +34,13 @@ class _Repair:
 
     def map(self, value: dict[str, Any]) -> dict[str, Any]:
         whole: dict[str, Any] = {}
+        clashes: Counter[str] = Counter()
         for key, item in value.items():
-            good = self._key(key)
-            while good != key and (good in value or good in whole):
-                good += "_"
-            whole[good] = self._below(good, item)
+            good = name = self._key(key)
+            while name != key and (name in value or name in whole):
+                clashes[good] += 1
+                name = f"{good}_{clashes[good]}"
+            whole[name] = self._below(name, item)
         return whole
 
     def _below(self, step: str | int, value: Any) -> Any:

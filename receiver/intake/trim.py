@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from receiver.intake.dialect import Entry
+from receiver.intake.notes import LONGEST_PATH
+from receiver.intake.values import LONGEST_URI
 
 ENDPOINT = "/api/monitoring"
 BODIES = ("payload", "response")
@@ -30,7 +32,7 @@ def is_feedback(entry: Entry) -> bool:
         return False
     uri = content.get("uri")
     try:
-        return type(uri) is str and urlsplit(uri).path.rstrip("/").endswith(ENDPOINT)
+        return type(uri) is str and urlsplit(uri[:LONGEST_URI]).path.rstrip("/").endswith(ENDPOINT)
     except ValueError:  # not a URI at all
         return False
 
@@ -109,7 +111,7 @@ def _large(holder: dict[str, Any], path: str, spared: set[str]) -> Iterator[Cand
 def _trim(holder: dict[str, Any], key: str, path: str, reason: str) -> Note:
     size = json_bytes(holder[key])
     holder[key] = {"trimmed_bytes": size}
-    return {"path": path, "bytes": size, "reason": reason}
+    return {"path": path[:LONGEST_PATH], "bytes": size, "reason": reason}
 
 
 def json_bytes(value: Any) -> int:

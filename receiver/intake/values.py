@@ -8,25 +8,27 @@ from urllib.parse import urlsplit
 import msgspec
 
 LONGEST_TEXT = 1000
+LONGEST_URI = 4000  # urlsplit remembers what it was given
 
 
 def text(value: Any) -> str | None:
     """Return a text, cut to :data:`LONGEST_TEXT` characters; a number as one; None for anything else."""
     if type(value) is str:
         return value[:LONGEST_TEXT]
-    return str(value) if type(value) in (int, float) else None
+    # A document that was read back has BSON's own integers, which are a kind of int.
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def whole(value: Any) -> int | None:
     """Return an integer, from a string of one too."""
-    if type(value) is int:
-        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
     return int(value) if type(value) is str and value.isascii() and value.isdecimal() and len(value) < 18 else None
 
 
 def milliseconds(value: Any) -> float | None:
     """Return milliseconds as a double: Telescope writes ``"12.34"``, ``150``, ``150.5`` or null, in one column."""
-    if type(value) not in (int, float, str):
+    if not isinstance(value, int | float | str) or isinstance(value, bool):
         return None
     try:
         number = float(value.replace(",", "")) if type(value) is str else float(value)
@@ -40,9 +42,9 @@ def path_of(uri: Any) -> str | None:
     if type(uri) is not str:
         return None
     try:
-        return urlsplit(uri).path[:LONGEST_TEXT] or "/"
+        return urlsplit(uri[:LONGEST_URI]).path[:LONGEST_TEXT] or "/"
     except ValueError:
-        return uri.split("?")[0][:LONGEST_TEXT]
+        return uri[:LONGEST_URI].split("?")[0][:LONGEST_TEXT]
 
 
 def host_of(uri: Any) -> str | None:
@@ -50,7 +52,7 @@ def host_of(uri: Any) -> str | None:
     if type(uri) is not str:
         return None
     try:
-        return text(urlsplit(uri).netloc.rpartition("@")[2])
+        return text(urlsplit(uri[:LONGEST_URI]).netloc.rpartition("@")[2])
     except ValueError:
         return None
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -12,9 +12,9 @@ from receiver.errors import StoreUnavailable
 from receiver.intake.document import Snapshot
 from receiver.intake.facts import MUTABLE, rows_of
 from receiver.store.connection import Store
-from receiver.store.entries import find_missing, insert_entries
+from receiver.store.entries import insert_entries, list_incomplete
 from receiver.store.layout import Database
-from receiver.store.snapshots import find_newest_received_at, insert_snapshot
+from receiver.store.snapshots import find_newest_received_at, find_snapshot, insert_snapshot
 from receiver.store.systems import replace_system
 
 log = structlog.get_logger()
@@ -56,17 +56,57 @@ async def _insert_rows(database: Database, rows: Iterable[dict[str, Any]]) -> No
 
 async def keep_rows_whole(store: Store, clock: Clock) -> None:
     """Make, for as long as this runs, the rows of snapshots whose writer died before them; any process's."""
-    start = None
+    sweep = Sweep(store, clock)
     while True:
-        end = clock() - SETTLED_AFTER
         try:
-            async with store.operation() as database:
-                start = start or (await find_newest_received_at(database) or end) - LOOK_BACK
-                for document in await find_missing(database, start, end):
-                    await _insert_rows(database, rows_of(document))
-                    log.info("rows_made_good", snapshot_id=document["_id"])
+            await sweep.run()
         except StoreUnavailable:
             log.debug("sweep_put_off")
-        else:
-            start = max(start, end)
+        except Exception:  # it must not end with one document that is odd: the next round goes on
+            log.exception("sweep_failed")
         await asyncio.sleep(SWEEP_SECONDS)
+
+
+class Sweep:
+    """Looks for snapshots that lack rows, each span once.
+
+    It begins before the latest snapshot that was there when the process started: what was in flight when all receivers
+    died is there, however late MongoDB comes up.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._began = clock()
+        self._start: datetime | None = None
+
+    async def run(self) -> None:
+        """Look at all that has been received since the last time, up to :data:`SETTLED_AFTER` ago.
+
+        Raises:
+            StoreUnavailable: MongoDB is away; the next run goes on where this one was.
+        """
+        end = self._clock() - SETTLED_AFTER
+        start = await self._first() if self._start is None else self._start
+        if start > end:  # our clock was stepped back: what was received since has the earlier times again
+            start = end - LOOK_BACK
+        following: datetime | None = start
+        while following is not None:
+            self._start = following
+            async with self._store.operation() as database:
+                incomplete, following = await list_incomplete(database, self._start, end)
+            for snapshot_id in incomplete:
+                await self._complete(snapshot_id)
+        self._start = end
+
+    async def _first(self) -> datetime:
+        async with self._store.operation() as database:
+            newest = await find_newest_received_at(database, self._began)
+        return (newest or self._began) - LOOK_BACK
+
+    async def _complete(self, snapshot_id: str) -> None:
+        async with self._store.operation() as database:
+            document = await find_snapshot(database, snapshot_id)
+            if document is not None:
+                await _insert_rows(database, rows_of(document))
+                log.info("rows_made_good", snapshot_id=snapshot_id)

@@ -104,7 +104,7 @@ async def delete_system(database: Database, system: str, *, with_data: bool) -> 
         False when there was no such system.
     """
     if with_data:
-        await database[ENTRIES].delete_many({"system": system})
         await database[SNAPSHOTS].delete_many({"system": system})
+        await database[ENTRIES].delete_many({"system": system})
     result = await database[SYSTEMS].delete_one({"_id": system})
     return int(result.deleted_count) == 1

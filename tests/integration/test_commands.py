@@ -56,6 +56,25 @@ def test_send_to_nobody(tmp_path: Path) -> None:
     assert run(tmp_path, "send", "no.json", "--token", "t").stderr.startswith("receiver: no.json cannot be read")
 
 
+@pytest.mark.parametrize(
+    ("content", "words", "sentence"),
+    [
+        ("", ["--system", "x"], "bad.ndjson"),
+        ('{"x": NaN}', ["--system", "x"], "bad.ndjson:1 is not a JSON object"),
+        ("[" * 5000, ["--rebase", "now"], "bad.ndjson:1 is not a JSON object"),
+        ('{"x": "\\ud800"}', ["--system", "x"], "bad.ndjson:1 cannot be written"),
+        ("{}", ["--token", "t\u00e9"], "The token holds characters"),
+        ("", [], "There is nothing to send"),
+    ],
+)
+def test_odd_files_and_options_have_sentences(tmp_path: Path, content: str, words: list[str], sentence: str) -> None:
+    (tmp_path / "bad.ndjson").write_text(content)
+    result = run(tmp_path, "send", "bad.ndjson", *words, "--url", "http://127.0.0.1:1", RECEIVER_TOKEN=TOKEN)
+    assert result.returncode == 1
+    assert result.stderr.startswith("receiver: ")
+    assert sentence in result.stderr or "nothing to send" in result.stderr
+
+
 def test_rebase_moves_all_times_together(receiver: Receiver, database: Documents, tmp_path: Path) -> None:
     incident = str(SAMPLES / "incident.ndjson")
     before = datetime.now(UTC)
@@ -77,6 +96,9 @@ def test_rebase_moves_all_times_together(receiver: Receiver, database: Documents
     assert before - timedelta(seconds=2) <= moments[-1] <= datetime.now(UTC)
     assert {later - earlier for earlier, later in pairwise(moments)} == {timedelta(minutes=1)}
     assert {document["system"] for document in documents} == {"replay"}
+    replayed = database["entries"].count_documents({})
+    run(tmp_path, "send", "--url", receiver.address, "--system", "original", incident, RECEIVER_TOKEN=TOKEN)
+    assert database["entries"].count_documents({"system": "original"}) == replayed
     for document in documents:
         for source in ("telescope", "pulse"):
             for entry in document[source]["recent_entries_data"]:
@@ -117,6 +139,9 @@ def test_systems_are_listed_renamed_and_forgotten(receiver: Receiver, database: 
     assert database["snapshots"].count_documents({"system": "shop"}) == 2
     assert database["entries"].count_documents({"system": "shop"}) == 2
     assert {system["_id"] for system in database["systems"].find()} == {"old", "shop"}
+
+    assert "There is no system" in run(tmp_path, "systems", "rename", "^s.*", "x", **given).stderr
+    assert "cannot be the name" in run(tmp_path, "systems", "rename", "shop", "", **given).stderr
 
     assert run(tmp_path, "systems", "forget", "old", "--yes", **given).stdout == "old is forgotten.\n"
     assert database["snapshots"].count_documents({"system": "old"}) == 1

@@ -5,6 +5,7 @@ import itertools
 import json
 import random
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,10 +14,9 @@ from pymongo.database import Database
 
 from receiver.clock import iso_utc
 from receiver.intake.facts import rows_of
-from receiver.intake.writer import keep_rows_whole
+from receiver.intake.writer import Sweep
 from receiver.store.connection import Store
-from receiver.store.entries import find_missing
-from receiver.store.layout import Retention
+from receiver.store.entries import SLICE, list_incomplete
 from tests.support import Receiver, eventually, payload, sample
 
 Documents = Database[dict[str, Any]]
@@ -119,35 +119,105 @@ def test_a_re_send_makes_rows_that_a_crash_left_out(receiver: Receiver, database
     assert list(database["entries"].find({}, {"received_at": 0}).sort("_id")) == whole
 
 
+Instant = Callable[[], datetime]
+
+
+def sweep(uri: str, database: Documents, clock: Instant, rounds: int = 1, before: Callable[[], object] = int) -> None:
+    """Look for missing rows as a worker does that starts now; ``before`` runs when the store is open, before that."""
+
+    async def run() -> None:
+        store = Store(uri, database.name, retention=None, timeout_seconds=5)
+        sweeping = Sweep(store, clock)
+        await store.open()
+        before()
+        for _ in range(rounds):
+            await sweeping.run()
+        await store.close()
+
+    asyncio.run(run())
+
+
+def later() -> datetime:
+    """A minute from now: what has just been received has settled by then."""
+    return datetime.now(UTC) + timedelta(minutes=1)
+
+
+def all_rows(database: Documents) -> list[dict[str, Any]]:
+    """Return all rows."""
+    return list(database["entries"].find().sort("_id"))
+
+
 def test_the_sweep_makes_rows_that_nobody_re_sends(receiver: Receiver, mongo_uri: str, database: Documents) -> None:
     receiver.post(sample("sender-busy"))
     receiver.post(sample("string-content"))
-    whole = list(database["entries"].find().sort("_id"))
+    whole = all_rows(database)
     database["entries"].delete_many({"type": {"$in": ["query", "job"]}})
-
-    async def sweep() -> None:
-        store = Store(mongo_uri, database.name, retention=Retention(30, 90), timeout_seconds=5)
-        await store.open()
-        keeper = asyncio.create_task(keep_rows_whole(store, lambda: datetime.now(UTC) + timedelta(minutes=1)))
-        await asyncio.to_thread(eventually, lambda: database["entries"].count_documents({}) == len(whole))
-        keeper.cancel()
-        await store.close()
-
-    asyncio.run(sweep())
-    assert list(database["entries"].find().sort("_id")) == whole
+    sweep(mongo_uri, database, later)
+    assert all_rows(database) == whole
 
 
-async def test_only_snapshots_that_lack_rows_are_found(receiver: Receiver, mongo_uri: str, database: Documents) -> None:
+def test_the_sweep_leaves_alone_what_is_being_written(receiver: Receiver, mongo_uri: str, database: Documents) -> None:
+    receiver.post(sample("sender-busy"))
+    database["entries"].delete_many({})
+    sweep(mongo_uri, database, lambda: datetime.now(UTC))
+    assert all_rows(database) == []
+
+
+def test_the_sweep_goes_through_many_snapshots(receiver: Receiver, mongo_uri: str, database: Documents) -> None:
+    for number in range(2 * SLICE + 7):
+        receiver.post(payload(n=number, telescope={"recent_entries_data": [query(number)]}))
+    whole = all_rows(database)
+    database["entries"].delete_many({})
+    sweep(mongo_uri, database, later)
+    assert all_rows(database) == whole
+
+
+def test_a_crash_is_made_good_however_late_mongodb_comes_up(
+    receiver: Receiver, mongo_uri: str, database: Documents
+) -> None:
+    receiver.post(sample("sender-busy"))
+    crashed = datetime.now(UTC) - timedelta(days=3)
+    database["snapshots"].update_many({}, {"$set": {"received_at": crashed}})
+    whole = {row["_id"] for row in all_rows(database)}
+    database["entries"].delete_many({})
+    moments = iter([datetime.now(UTC), later()])
+    sweep(mongo_uri, database, lambda: next(moments), before=lambda: receiver.post(sample("guide")))
+    assert whole <= {row["_id"] for row in all_rows(database)}
+
+
+def test_a_clock_that_is_stepped_back_leaves_nothing_out(
+    receiver: Receiver, mongo_uri: str, database: Documents
+) -> None:
+    moments = iter([later() + timedelta(hours=1), later() + timedelta(hours=1), later(), later()])
+    receiver.post(sample("sender-busy"))
+    whole = {row["_id"] for row in all_rows(database)}
+    database["entries"].delete_many({})
+    database["snapshots"].update_many({}, {"$set": {"received_at": datetime.now(UTC) - timedelta(minutes=5)}})
+    held = list(database["snapshots"].find())
+    database["snapshots"].delete_many({})
+
+    def clock() -> datetime:
+        moment = next(moments)
+        if moment < datetime.now(UTC) + timedelta(minutes=30):  # the second round, after the step
+            database["snapshots"].insert_many(held)
+        return moment
+
+    sweep(mongo_uri, database, clock, rounds=2)
+    assert {row["_id"] for row in all_rows(database)} == whole
+
+
+async def test_only_snapshots_that_lack_rows_are_listed(
+    receiver: Receiver, mongo_uri: str, database: Documents
+) -> None:
     broken = receiver.post(sample("sender-busy")).json()["snapshot_id"]
     receiver.post(sample("string-content"))
     receiver.post(sample("sender-idle"))
     database["entries"].delete_one({"snapshot_id": broken})
-    store = Store(mongo_uri, database.name, retention=Retention(30, 90), timeout_seconds=5)
+    store = Store(mongo_uri, database.name, retention=None, timeout_seconds=5)
     await store.open()
     async with store.operation() as opened:
-        missing = await find_missing(opened, NOON, datetime.now(UTC))
-        assert [document["_id"] for document in missing] == [broken]
-        assert await find_missing(opened, NOON, NOON + timedelta(days=1)) == []
+        assert await list_incomplete(opened, NOON, datetime.now(UTC)) == ([broken], None)
+        assert await list_incomplete(opened, NOON, NOON + timedelta(days=1)) == ([], None)
     await store.close()
 
 

@@ -110,8 +110,8 @@ def test_what_bson_cannot_hold_is_repaired_and_noted() -> None:
 
 
 def test_two_keys_that_are_repaired_to_the_same_stay_two() -> None:
-    document = stored(payload(x={"\0": 1, "␀": 2, "␀_": 3}))
-    assert sorted(document["x"].values()) == [1, 2, 3]
+    document = stored(payload(x={"\0": 1, "␀": 2, "␀_1": 3, **{chr(0xD800 + n): 4 + n for n in range(3)}}))
+    assert document["x"] == {"␀_2": 1, "␀": 2, "␀_1": 3, "\ufffd": 4, "\ufffd_1": 5, "\ufffd_2": 6}
 
 
 def test_a_repaired_version_reaches_the_system() -> None:
@@ -172,6 +172,36 @@ def test_a_document_past_mongodbs_limit_loses_its_largest_parts_first() -> None:
 def test_wherever_the_bytes_are_they_are_left_out(value: dict[str, Any]) -> None:
     document = stored(payload(**value))
     assert document["receipt"]["trimmed"]
+
+
+def test_a_long_key_does_not_come_back_in_the_receipt() -> None:
+    document = stored(payload(**{"k" * 9 * MIB: "x" * 9 * MIB}))
+    assert len(document["receipt"]["trimmed"][0]["path"]) == 200
+
+
+def test_redaction_reaches_what_is_unknown_and_spares_what_is_ours() -> None:
+    extras = {"env": {"DB_PASSWORD": "p"}, "server_info": {"app_secret": "s", "php_version": "8"}}
+    rows = [{"type": "log", "batch_id": "b", "token": "t", "created_at": "2026-01-15T10:29:00Z"}]
+    section = {"recent_entries_data": rows, "entry_types": {"token": 3}, "license_secret": "l"}
+    document = stored(payload(telescope=section, **extras))
+    assert document["env"] == {"DB_PASSWORD": "[redacted]"}
+    assert document["server_info"] == {"app_secret": "[redacted]", "php_version": "8"}
+    assert document["telescope"]["license_secret"] == "[redacted]"
+    assert document["telescope"]["entry_types"] == {"token": 3}
+    (entry,) = document["telescope"]["recent_entries_data"]
+    assert (entry["token"], entry["batch_id"], entry["type"]) == ("[redacted]", "b", "log")
+
+
+def test_no_pattern_reaches_our_own_names() -> None:
+    loaded: Any = SnapshotSchema().load(
+        payload(telescope={"recent_entries_data": [{"created_at": "2026-01-15T10:29:00Z"}]})
+    )
+    snapshot = build_snapshot(loaded, ARRIVAL, Redaction(["*"]))
+    document = bson.decode(snapshot.encoded.raw)
+    (entry,) = document["telescope"]["recent_entries_data"]
+    assert isinstance(entry["created_at"], datetime)
+    assert entry["entry_id"] == snapshot.rows[0]["_id"] != "[redacted]"
+    assert document["_id"] == "an-id"
 
 
 def test_a_document_of_nothing_but_essentials_is_refused() -> None:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from bson.int64 import Int64
 
 from receiver.intake.facts import FACTS, facts_of
 from receiver.intake.values import milliseconds, parts_of, path_of, whole
@@ -147,3 +148,11 @@ def test_the_samples_exceptions_have_their_classes() -> None:
     rows = json.loads(sample("sender-busy"))["telescope"]["recent_entries_data"]
     entry = next(row for row in rows if "stack_trace" in row)
     assert facts_of("telescope", {**entry, "type": "exception"})["class"] == "Illuminate\\Database\\QueryException"
+
+
+@pytest.mark.parametrize("number", [3_000_000_000, Int64(3_000_000_000)], ids=["int", "Int64"])
+def test_a_document_that_was_read_back_has_the_same_facts(number: int) -> None:
+    content = {"duration": number, "response_status": number, "user": {"id": number}}
+    facts = facts_of("telescope", {"type": "request", "content": content})
+    assert facts == {"duration_ms": 3e9, "status": 3_000_000_000, "user_id": "3000000000"}
+    assert type(facts["status"]) is int

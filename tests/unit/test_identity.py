@@ -107,6 +107,38 @@ def test_pulse_rows_have_an_id_that_restarts_when_the_table_is_cleared(change: E
     assert one != ids([pulse(**change)], source="pulse")
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (pulse(id=None), pulse(id=None, timestamp=1757879330)),
+        (pulse(id=None), pulse(id=None, key="x")),
+        ({"type": "slow_request", "content": {"uri": "/a"}}, {"type": "slow_request", "content": {"uri": "/b"}}),
+    ],
+)
+def test_pulse_rows_without_an_id_are_known_by_the_rest(one: Entry, other: Entry) -> None:
+    assert ids([one], source="pulse") != ids([other], source="pulse")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"type": "request", "path": "/a"}, {"type": "request", "path": "/b"}),
+        ({"type": "query", "query": "select 1"}, {"type": "query", "query": "select 2"}),
+        ({"type": "log", "level": "error", "message": "a"}, {"type": "log", "level": "error", "message": "b"}),
+        ({"type": "job", "job": "A"}, {"type": "job", "job": "B"}),
+        ({"type": "X\\A", "stack_trace": [], "content": []}, {"type": "X\\B", "stack_trace": [], "content": []}),
+        ({"type": "custom", "n": 1}, {"type": "custom", "n": 2}),
+        ({"type": "query", "timestamp": 1757879329}, {"type": "query", "timestamp": 1757879330}),
+        ({"type": "request", "content": {"duration": 1}}, {"type": "request", "content": {"duration": 2}}),
+        ({"type": "request", "content": {"memory": 1}}, {"type": "request", "content": {"memory": 2}}),
+        ({"type": "request", "content": {"ip_address": "a"}}, {"type": "request", "content": {"ip_address": "b"}}),
+        ({"type": "batch", "content": {"id": 1}}, {"type": "batch", "content": {"id": 2}}),
+    ],
+)
+def test_rows_are_known_by_what_the_sender_copied_into_them_too(one: Entry, other: Entry) -> None:
+    assert ids([one]) != ids([other])
+
+
 def test_an_id_of_the_senders_own_is_kept_under_sent() -> None:
     entries: list[Entry] = [{"entry_id": "theirs", "created_at": "2026-01-15 11:59:10"}, {"entry_id": 5}]
     understand(entries, Offset(NOW))
@@ -117,4 +149,4 @@ def test_an_id_of_the_senders_own_is_kept_under_sent() -> None:
 
 def test_ids_are_what_they_were() -> None:
     """They are stored: a change here would make every row of the last five minutes a new one."""
-    assert ids([query(), query()]) == ["58aa92918f211ebca1788382", "588d7ab4412980a45d899f60"]
+    assert ids([query(), query()]) == ["56a0a2934cf8bd99879ee210", "3f0ca8f57f649cec75a38179"]

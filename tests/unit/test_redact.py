@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from receiver.intake.notes import Notes
-from receiver.intake.redact import MARK, Redaction, conceal, secret_in
+from receiver.intake.redact import LONGEST_KEY_REMEMBERED, MARK, Redaction, conceal, secret_in, spellings
 from schemas.settings import REDACT_KEYS
 
 REDACTION = Redaction(REDACT_KEYS)
@@ -69,6 +69,47 @@ def test_what_is_no_secret_stays(value: object) -> None:
     assert (row, notes.listed()) == ({"password": value}, [])
 
 
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ('{"password": "p", "name": "n"}', f'{{"password": "{MARK}", "name": "n"}}'),
+        ('{"broken": 1, "api_key":"a\\"b', f'{{"broken": 1, "api_key":"{MARK}'),
+        ('[{"n": NaN, "token": "t"}]', f'[{{"n": NaN, "token": "{MARK}"}}]'),
+        ("/reset?email=a&token=abc#top", f"/reset?email=a&token={MARK}#top"),
+        ("https://h/x?password=p", f"https://h/x?password={MARK}"),
+        ("select * from users where password = 'x' and id = ?", "select * from users where password = 'x' and id = ?"),
+        ("a password: p", "a password: p"),
+        ("[]", "[]"),
+    ],
+)
+def test_secrets_inside_texts(text: str, clean: str) -> None:
+    row = {"a": text, "b": [text]}
+    notes = Notes()
+    REDACTION.redact(row, [], notes)
+    assert row == {"a": clean, "b": [clean]}
+    assert len(notes.listed()) == (0 if text == clean else 2)
+    REDACTION.redact(row, [], again := Notes())
+    assert again.listed() == []
+
+
+def test_numbers_of_tokens_are_not_secrets() -> None:
+    row = {"tokens_count": 5, "max_tokens": 1.5, "pin_password": 1234}
+    REDACTION.redact(row, [], Notes())
+    assert row == {"tokens_count": 5, "max_tokens": 1.5, "pin_password": MARK}
+
+
+def test_what_is_ours_is_spared_at_the_top_only() -> None:
+    row = {"entry_id": "x", "content": {"entry_id": "y"}}
+    Redaction(["*_id"]).redact(row, [], Notes(), spare={"entry_id"})
+    assert row == {"entry_id": "x", "content": {"entry_id": MARK}}
+
+
+def test_a_long_key_is_judged_but_not_remembered() -> None:
+    redaction = Redaction(["*password*"])
+    assert redaction.is_secret("x" * LONGEST_KEY_REMEMBERED + "password")
+    assert redaction._verdicts == {}
+
+
 def test_the_list_can_be_another() -> None:
     redaction = Redaction(["n?k", "*-geheim"])
     assert [redaction.is_secret(key) for key in ("NIK", "sehr_geheim", "password")] == [True, True, False]
@@ -82,21 +123,30 @@ def test_a_secret_is_found_in_any_string() -> None:
         "nested": [{"raw": f'{{"X-API-Token":"{escaped}"}}'}],
         "other": "a\\/b",
         "n": 5,
+        f"key {SECRET}": {"query": "/x?t=a%2Flong%2Bsecret%2Ftoken"},
     }
     notes = Notes()
-    conceal(row, SECRET, ["pulse"], notes)
+    row = conceal(row, spellings(SECRET), ["pulse"], notes)
     assert row == {
         "log": f"sent {MARK} twice {MARK}",
         "nested": [{"raw": f'{{"X-API-Token":"{MARK}"}}'}],
         "other": "a\\/b",
         "n": 5,
+        f"key {MARK}": {"query": f"/x?t={MARK}"},
     }
-    assert notes.listed() == [{"path": "pulse.log", "count": 1}, {"path": "pulse.nested.raw", "count": 1}]
+    paths = ["pulse.log", "pulse.nested.raw", f"pulse.key {MARK}.query"]
+    assert notes.listed() == [{"path": path, "count": 1} for path in paths]
 
 
 @pytest.mark.parametrize(
     ("body", "found"),
-    [(b"...a/long+secret/token...", True), (b"...a\\/long+secret\\/token...", True), (b"a/long+secret", False)],
+    [
+        (b"...a/long+secret/token...", True),
+        (b"...a\\/long+secret\\/token...", True),
+        (b"...a\\\\\\/long+secret\\\\\\/token...", True),
+        (b"...a%2Flong%2Bsecret%2Ftoken...", True),
+        (b"a/long+secret", False),
+    ],
 )
 def test_a_body_is_searched_for_the_token_first(body: bytes, found: bool) -> None:
     assert (secret_in(body, SECRET) is not None) is found
