@@ -90,7 +90,7 @@ def _plain(key: str) -> str:
 def _is_worth_hiding(key: str, value: Any) -> bool:
     """Tell a secret from nothing, a flag, a number of tokens, and from what Telescope has masked itself."""
     if type(value) is str:
-        return value.strip("*") != ""
+        return value.strip("*") != "" and value != MARK
     if type(value) in (int, float):
         return "token" not in key.lower()
     return type(value) is not bool and value is not None and value != [] and value != {}
