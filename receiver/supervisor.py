@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 1.0
 # A worker or mongod that dies sooner than this after its start is not started again at once.
-SHORT_LIFE_SECONDS = 5.0
+SHORT_LIFE_SECONDS = 2.0
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 FORK = multiprocessing.get_context("fork")
 
