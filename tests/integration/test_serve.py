@@ -311,8 +311,9 @@ def test_a_new_token_works_once_its_entry_is_pasted(tmp_path: Path, mongo_uri: s
         client.drop_database("new_token")
 
 
-def test_sigterm_lets_a_request_in_flight_finish(receiver: Receiver) -> None:
+def test_sigterm_lets_a_request_in_flight_finish(tmp_path: Path, mongo_uri: str) -> None:
     body = sample("guide")
+    receiver = Receiver(tmp_path, RECEIVER_MONGODB_URI=mongo_uri, RECEIVER_DATABASE="in_flight").start()
     with receiver.connect() as connection:
         connection.sendall(f"{HEAD}Content-Length: {len(body)}\r\n\r\n".encode() + body[:100])
         assert receiver.get("/healthz").status_code == 200  # by now the head has been read

@@ -92,6 +92,7 @@ def test_the_connection_test_stores_nothing(receiver: Receiver, database: Docume
 
 
 def test_what_is_acknowledged_is_durable_first(receiver: Receiver, database: Documents) -> None:
+    database.drop_collection("system.profile")
     database.command("profile", 2)
     receiver.post(sample("guide"))
     database.command("profile", 0)
