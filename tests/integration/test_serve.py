@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +310,27 @@ def test_a_new_token_works_once_its_entry_is_pasted(tmp_path: Path, mongo_uri: s
     with MongoClient[dict[str, Any]](mongo_uri) as client:
         assert client["new_token"]["snapshots"].find_one({}, {"system": 1, "_id": 0}) == {"system": "shop"}
         client.drop_database("new_token")
+
+
+def test_redaction_and_offsets_are_those_of_the_settings_file(tmp_path: Path, mongo_uri: str) -> None:
+    text = 'redact_keys = ["nik"]\n[utc_offsets]\nlaravel_app = 480\n'
+    (tmp_path / "receiver.toml").write_text(text)
+    # By the window alone this row would be in Jakarta, and seconds old.
+    row = {"type": "request", "created_at": "2026-01-15 17:29:00", "content": {"NIK": "1", "password": "kept"}}
+    settings = {
+        "RECEIVER_CONFIG": "receiver.toml",
+        "RECEIVER_MONGODB_URI": mongo_uri,
+        "RECEIVER_DATABASE": "own_settings",
+    }
+    with Receiver(tmp_path, **settings) as receiver, MongoClient[dict[str, Any]](mongo_uri, tz_aware=True) as client:
+        assert receiver.post(payload(telescope={"recent_entries_data": [row]})).status_code == 200
+        document = client["own_settings"]["snapshots"].find_one()
+        client.drop_database("own_settings")
+    assert document
+    (entry,) = document["telescope"]["recent_entries_data"]
+    assert entry["content"] == {"NIK": "[redacted]", "password": "kept"}
+    assert entry["created_at"] == datetime(2026, 1, 15, 9, 29, tzinfo=UTC)
+    assert document["receipt"]["utc_offset_minutes"] == 480
 
 
 def test_sigterm_lets_a_request_in_flight_finish(tmp_path: Path, mongo_uri: str) -> None:

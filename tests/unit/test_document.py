@@ -139,6 +139,22 @@ def test_notes_are_bounded() -> None:
     assert notes[-1] == {"path": "", "fault": "others", "count": 14}
 
 
+def test_sections_that_disagree_on_the_offset_are_each_right() -> None:
+    jakarta = {"recent_entries_data": [{"type": "query", "created_at": "2026-01-15 17:28:00"}]}
+    utc = {"recent_entries_data": [{"type": "cache_hit", "created_at": "2026-01-15 10:27:00"}]}
+    document = stored(payload(telescope=jakarta, pulse=utc))
+    moments = [document[source]["recent_entries_data"][0]["created_at"] for source in ("telescope", "pulse")]
+    assert moments == [TIMESTAMP - timedelta(minutes=2), TIMESTAMP - timedelta(minutes=3)]
+    assert document["receipt"]["utc_offset_minutes"] == 420
+
+
+def test_pulses_epochs_say_nothing_of_the_offset() -> None:
+    pulse = {"recent_entries_data": [{"id": 1, "timestamp": int(TIMESTAMP.timestamp()) - 60, "type": "cache_hit"}]}
+    document = stored(payload(pulse=pulse))
+    assert document["receipt"]["utc_offset_minutes"] is None
+    assert document["pulse"]["recent_entries_data"][0]["created_at"] == TIMESTAMP - timedelta(minutes=1)
+
+
 MIB = 1024 * 1024
 
 
