@@ -125,6 +125,9 @@ def conceal(value: Any, secrets: Sequence[str], trail: Trail, notes: Notes) -> A
         return clean
     if type(value) is dict:
         names = {key: _without(key, secrets) for key in value}
+        for key, name in names.items():
+            if name != key:
+                notes.add([*trail, name])
         return {names[key]: _conceal_below(item, names[key], secrets, trail, notes) for key, item in value.items()}
     if type(value) is list:
         value[:] = [_conceal_below(item, number, secrets, trail, notes) for number, item in enumerate(value)]

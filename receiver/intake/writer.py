@@ -62,7 +62,7 @@ async def keep_rows_whole(store: Store, clock: Clock) -> None:
             await sweep.run()
         except StoreUnavailable:
             log.debug("sweep_put_off")
-        except Exception:  # it must not end with one document that is odd: the next round goes on
+        except Exception:  # whatever it is, it must not end the sweeps for good
             log.exception("sweep_failed")
         await asyncio.sleep(SWEEP_SECONDS)
 
@@ -96,13 +96,22 @@ class Sweep:
             async with self._store.operation() as database:
                 incomplete, following = await list_incomplete(database, self._start, end)
             for snapshot_id in incomplete:
-                await self._complete(snapshot_id)
+                await self._try_to_complete(snapshot_id)
         self._start = end
 
     async def _first(self) -> datetime:
         async with self._store.operation() as database:
             newest = await find_newest_received_at(database, self._began)
         return (newest or self._began) - LOOK_BACK
+
+    async def _try_to_complete(self, snapshot_id: str) -> None:
+        """Make the rows of one snapshot; one that is odd is told, and does not hold up those behind it."""
+        try:
+            await self._complete(snapshot_id)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("rows_not_made_good", snapshot_id=snapshot_id)
 
     async def _complete(self, snapshot_id: str) -> None:
         async with self._store.operation() as database:

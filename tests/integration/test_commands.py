@@ -59,7 +59,6 @@ def test_send_to_nobody(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words", "sentence"),
     [
-        ("", ["--system", "x"], "bad.ndjson"),
         ('{"x": NaN}', ["--system", "x"], "bad.ndjson:1 is not a JSON object"),
         ("[" * 5000, ["--rebase", "now"], "bad.ndjson:1 is not a JSON object"),
         ('{"x": "\\ud800"}', ["--system", "x"], "bad.ndjson:1 cannot be written"),
@@ -71,8 +70,7 @@ def test_odd_files_and_options_have_sentences(tmp_path: Path, content: str, word
     (tmp_path / "bad.ndjson").write_text(content)
     result = run(tmp_path, "send", "bad.ndjson", *words, "--url", "http://127.0.0.1:1", RECEIVER_TOKEN=TOKEN)
     assert result.returncode == 1
-    assert result.stderr.startswith("receiver: ")
-    assert sentence in result.stderr or "nothing to send" in result.stderr
+    assert result.stderr.startswith(f"receiver: {sentence}")
 
 
 def test_rebase_moves_all_times_together(receiver: Receiver, database: Documents, tmp_path: Path) -> None:

@@ -172,6 +172,23 @@ def test_the_sweep_goes_through_many_snapshots(receiver: Receiver, mongo_uri: st
     assert all_rows(database) == whole
 
 
+def test_a_snapshot_that_is_odd_does_not_hold_up_those_behind_it(
+    receiver: Receiver, mongo_uri: str, database: Documents
+) -> None:
+    receiver.post(sample("guide"))
+    (odd,) = database["snapshots"].find()
+    del odd["telescope"]["recent_entries_data"][0]["entry_id"]
+    database["snapshots"].delete_many({})
+    database["snapshots"].insert_one(odd, bypass_document_validation=True)
+    receiver.post(sample("sender-busy"))
+    whole = {row["_id"] for row in all_rows(database)}
+    database["entries"].delete_many({})
+    sweep(mongo_uri, database, later)
+    rows = {row["_id"] for row in all_rows(database)}
+    assert len(rows) == 100
+    assert rows < whole
+
+
 def test_a_crash_is_made_good_however_late_mongodb_comes_up(
     receiver: Receiver, mongo_uri: str, database: Documents
 ) -> None:

@@ -134,7 +134,7 @@ def test_a_secret_is_found_in_any_string() -> None:
         "n": 5,
         f"key {MARK}": {"query": f"/x?t={MARK}"},
     }
-    paths = ["pulse.log", "pulse.nested.raw", f"pulse.key {MARK}.query"]
+    paths = [f"pulse.key {MARK}", "pulse.log", "pulse.nested.raw", f"pulse.key {MARK}.query"]
     assert notes.listed() == [{"path": path, "count": 1} for path in paths]
 
 
