@@ -9,7 +9,8 @@ from quart import Quart
 from receiver.clock import Clock, utc_now
 from receiver.errors import SettingsError
 from receiver.intake.redact import Redaction
-from receiver.intake.writer import keep_rows_whole
+from receiver.intake.rollup import RollUps
+from receiver.intake.sweep import Sweep, keep_whole
 from receiver.settings import Settings, Token
 from receiver.store.connection import Store
 from receiver.store.layout import Retention
@@ -41,16 +42,19 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Quart:
     store = Store(
         settings.mongodb_uri,
         settings.database,
-        retention=Retention(settings.retention_days, settings.entries_retention_days),
+        retention=Retention(settings.retention_days, settings.entries_retention_days, settings.rates_retention_days),
         timeout_seconds=settings.store_timeout_seconds,
     )
+    roll_ups = RollUps(store)
 
     @app.while_serving
     async def _lifespan() -> AsyncGenerator[None, None]:
         await store.open()
-        keeper = asyncio.create_task(keep_rows_whole(store, clock))
+        tasks = [asyncio.create_task(roll_ups.run()), asyncio.create_task(keep_whole(Sweep(store, roll_ups, clock)))]
         yield
-        keeper.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await store.close()
 
     app.register_blueprint(health_blueprint(store))
@@ -59,6 +63,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Quart:
             Reception(
                 access=Access(known_tokens(settings)),
                 store=store,
+                roll_ups=roll_ups,
                 redaction=Redaction(settings.redact_keys),
                 utc_offsets=settings.utc_offsets,
                 max_body_bytes=settings.max_body_bytes,

@@ -60,6 +60,7 @@ class Settings:
     shutdown_timeout_seconds: float
     retention_days: int
     entries_retention_days: int
+    rates_retention_days: int
     redact_keys: tuple[str, ...]
     utc_offsets: dict[str, int]
     embedded_cache_mb: int

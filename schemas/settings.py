@@ -153,6 +153,11 @@ class SettingsSchema(Strict):
         validate=validate.Range(1, 36500),
         metadata=about("rows of entries are deleted so many days after they were received"),
     )
+    rates_retention_days = WholeNumber(
+        load_default=400,
+        validate=validate.Range(1, 36500),
+        metadata=about("rates are deleted so many days after the last snapshot that told of them was received"),
+    )
     redact_keys = fields.List(
         fields.String(validate=validate.Length(min=1)),
         load_default=lambda: list(REDACT_KEYS),

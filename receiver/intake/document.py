@@ -18,6 +18,7 @@ from receiver.intake.redact import Redaction, conceal, spellings
 from receiver.intake.repair import DEEPEST_LEVEL, repair
 from receiver.intake.trim import strip_feedback, trim_largest
 from receiver.intake.values import text
+from receiver.pipelines.stages import SOURCES
 from receiver.store.encoding import MAX_DOCUMENT_BYTES, EncodedDocument, NotEncodable, encode
 from receiver.store.systems import Sighting
 
@@ -27,7 +28,6 @@ LATE_AFTER = timedelta(minutes=5)
 # A sender's clock may run ahead this far; one in 2099 must not pass for the latest news for ever.
 FUTURE_ALLOWED = timedelta(minutes=5)
 
-SOURCES = ("telescope", "pulse")
 OUR_NAMES = ("_id", "received_at", "receipt", "sent")
 ID_DIGITS = 32
 
@@ -69,12 +69,14 @@ class Snapshot:
 
     Args:
         id: that of the document, and of the answer.
+        timestamp: when it was taken.
         encoded: the document.
         rows: its entries, as ``entries`` keeps them.
         sighting: what it tells about its system.
     """
 
     id: str
+    timestamp: datetime
     encoded: EncodedDocument
     rows: list[dict[str, Any]]
     sighting: Sighting
@@ -103,7 +105,8 @@ def build_snapshot(payload: dict[str, Any], arrival: Arrival, redaction: Redacti
     _make_sense(document, arrival)
     _make_safe(document, arrival, redaction)
     document, encoded = _make_storable(document, arrival.depth)
-    return Snapshot(arrival.snapshot_id, encoded, list(rows_of(document)), _sighting(document, arrival))
+    rows = list(rows_of(document))
+    return Snapshot(arrival.snapshot_id, document["timestamp"], encoded, rows, _sighting(document, arrival))
 
 
 def _document(payload: dict[str, Any], arrival: Arrival) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from receiver.intake.dialect import Entry
 from receiver.intake.values import host_of, milliseconds, parts_of, path_of, text, whole
+from receiver.pipelines.stages import SOURCES
 
 Facts = dict[str, Any]
 Extract = Callable[[Facts, Entry], Facts]
@@ -233,7 +234,7 @@ def rows_of(document: dict[str, Any]) -> Iterable[Facts]:
         ``_id``, ``system``, ``source``, ``type``, ``created_at``, ``batch_id``, ``snapshot_id``, ``received_at`` and
         ``observed_at`` (the snapshot's ``timestamp``), and the facts.
     """
-    for source in ("telescope", "pulse"):
+    for source in SOURCES:
         for entry in document[source].get("recent_entries_data") or []:
             yield {
                 "_id": entry["entry_id"],

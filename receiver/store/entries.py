@@ -1,18 +1,18 @@
 """The ``entries`` collection: each distinct entry once, as a row of facts."""
 
-from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from pymongo import UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError
 
-from receiver.store.layout import BEFORE_ALL, ENTRIES, SNAPSHOTS, Database
+from receiver.pipelines.stages import ENTRIES
+from receiver.store.layout import BEFORE_ALL, Database
+from receiver.store.snapshots import Received
 
 Row = dict[str, Any]
 
 DUPLICATE_KEY = 11000
-SLICE = 50
 # The rows can be made again from their snapshot, which is durable: they need not wait for the journal.
 ACKNOWLEDGED = WriteConcern(w=1)
 
@@ -51,32 +51,14 @@ async def find_known(database: Database, ids: list[str]) -> set[str]:
     return {row["_id"] async for row in cursor}
 
 
-async def list_incomplete(database: Database, start: datetime, end: datetime) -> tuple[list[str], datetime | None]:
-    """List the snapshots of a span of which a row is missing: whoever stored them died before the rows.
-
-    Args:
-        database: where.
-        start, end: of ``received_at``, UTC; start included, end excluded.
+async def list_incomplete(database: Database, received: Iterable[Received]) -> set[str]:
+    """Tell of which snapshots a row is missing: whoever stored them died before the rows.
 
     Returns:
-        Their ids, oldest first, and where to go on: None when the whole span has been looked at, which takes a call for
-        each :data:`SLICE` snapshots.
+        Their ids.
 
-    Reads: snapshots by the index on ``received_at``; entries by their id, from the index alone.
+    Reads: entries by their id, from the index alone.
     """
-    span = {"received_at": {"$gte": start, "$lt": end}}
-    ids = {"received_at": 1} | {f"{source}.recent_entries_data.entry_id": 1 for source in ("telescope", "pulse")}
-    found = await database[SNAPSHOTS].find(span, ids).sort("received_at", 1).limit(SLICE).to_list(SLICE)
-    wanted = {snapshot["_id"]: _entry_ids(snapshot) for snapshot in found}
-    known = await find_known(database, list(set().union(*wanted.values())))
-    incomplete = [snapshot_id for snapshot_id, entry_ids in wanted.items() if entry_ids - known]
-    if len(found) < SLICE:
-        return incomplete, None
-    last: datetime = found[-1]["received_at"]
-    return incomplete, last if last > start else last + timedelta(milliseconds=1)
-
-
-def _entry_ids(snapshot: Mapping[str, Any]) -> set[str]:
-    sections = (snapshot.get(source) or {} for source in ("telescope", "pulse"))
-    entries = (entry for section in sections for entry in section.get("recent_entries_data") or [])
-    return {entry["entry_id"] for entry in entries if "entry_id" in entry}
+    wanted = {one.id: one.entry_ids for one in received}
+    known = await find_known(database, list(frozenset().union(*wanted.values())))
+    return {snapshot_id for snapshot_id, entry_ids in wanted.items() if entry_ids - known}

@@ -12,11 +12,10 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import CollectionInvalid, OperationFailure
 
-Database = AsyncIOMotorDatabase[dict[str, Any]]
+from receiver.pipelines.stages import ENTRIES, RATES, RATES_BY_TYPE, SNAPSHOTS, SOURCES, SYSTEMS, Pipeline
+from receiver.pipelines.views import rates_by_type
 
-SNAPSHOTS = "snapshots"
-SYSTEMS = "systems"
-ENTRIES = "entries"
+Database = AsyncIOMotorDatabase[dict[str, Any]]
 
 BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_SECONDS = 24 * 60 * 60
@@ -131,7 +130,7 @@ ENTRY = {
         "properties": {
             "_id": {"bsonType": "string"},
             "system": {"bsonType": "string"},
-            "source": {"enum": ["telescope", "pulse"]},
+            "source": {"enum": list(SOURCES)},
             "type": TEXT,
             "created_at": {"bsonType": ["date", "null"]},
             "batch_id": TEXT,
@@ -143,13 +142,71 @@ ENTRY = {
     }
 }
 
+NUMBER = {"bsonType": ["int", "long", "double", "null"], "minimum": 0}
+RATE = {"bsonType": ["double", "null"], "minimum": 0}
+
+RATES_OF_SECTION = {
+    "bsonType": ["object", "null"],
+    "required": ["complete", "types"],
+    "properties": {
+        "complete": {"bsonType": "bool"},
+        "types": {
+            "bsonType": "object",
+            "additionalProperties": {
+                "bsonType": "object",
+                "required": ["per_minute", "basis", "window", "average", "growth", "counted"],
+                "properties": {
+                    "per_minute": {"bsonType": "double", "minimum": 0},
+                    "basis": {"enum": ["counted", "growth", "average"]},
+                    "window": NUMBER,
+                    "average": RATE,
+                    "growth": RATE,
+                    "counted": COUNT,
+                },
+            },
+        },
+    },
+}
+
+MINUTE_OF_RATES = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": ["_id", "system", "minute", "snapshots", "inputs", "updated_at", *SOURCES, "headline"],
+        "properties": {
+            "_id": {"bsonType": "object", "required": ["system", "minute"]},
+            "system": {"bsonType": "string"},
+            "minute": {"bsonType": "date"},
+            "snapshots": COUNT,
+            "inputs": COUNT,
+            "updated_at": {"bsonType": "date"},
+            **dict.fromkeys(SOURCES, RATES_OF_SECTION),
+            "response_time_ms": {
+                "bsonType": "object",
+                "properties": {"count": COUNT, "avg": RATE, "p95": RATE, "max": RATE},
+            },
+            "memory_bytes": {"bsonType": "object", "properties": {"last": COUNT, "max": COUNT, "peak": COUNT}},
+            "headline": {
+                "bsonType": "object",
+                "properties": {
+                    "requests_per_minute": RATE,
+                    "exceptions_per_minute": RATE,
+                    "queries_per_minute": RATE,
+                },
+            },
+        },
+    }
+}
+
+VIEWS: Mapping[str, tuple[str, Pipeline]] = {RATES_BY_TYPE: (RATES, rates_by_type())}
+
 
 @dataclass(frozen=True)
 class Retention:
-    """After how many days documents are deleted, counted from ``received_at``."""
+    """After how many days documents are deleted, counted on our clock."""
 
     snapshots_days: int
     entries_days: int
+    rates_days: int
 
 
 def layouts(retention: Retention) -> tuple[Layout, ...]:
@@ -181,12 +238,22 @@ def layouts(retention: Retention) -> tuple[Layout, ...]:
             ),
             compact=True,
         ),
+        Layout(
+            RATES,
+            MINUTE_OF_RATES,
+            (
+                IndexModel([("system", ASCENDING), ("minute", DESCENDING)], name="system_minute"),
+                IndexModel([("minute", DESCENDING)], name="minute"),
+                _deleted_after(retention.rates_days, "updated_at"),
+            ),
+            compact=True,
+        ),
         Layout(SYSTEMS, SYSTEM),
     )
 
 
-def _deleted_after(days: int) -> IndexModel:
-    return IndexModel([("received_at", ASCENDING)], name="ttl", expireAfterSeconds=days * DAY_SECONDS)
+def _deleted_after(days: int, field: str = "received_at") -> IndexModel:
+    return IndexModel([(field, ASCENDING)], name="ttl", expireAfterSeconds=days * DAY_SECONDS)
 
 
 async def make_layout(database: Database, retention: Retention) -> None:
@@ -198,34 +265,39 @@ async def make_layout(database: Database, retention: Retention) -> None:
     existing = {info["name"]: info.get("options", {}) async for info in await database.list_collections()}
     for layout in layouts(retention):
         if layout.name not in existing:
-            await _create(database, layout)
+            await _create_collection(database, layout)
         elif existing[layout.name].get("validator") != layout.validator:
             await database.command("collMod", layout.name, validator=layout.validator)
         for index in layout.indexes:
             await _make_index(database, layout.name, index)
+    for name, (collection, pipeline) in VIEWS.items():
+        if name not in existing:
+            await _create(database, name, viewOn=collection, pipeline=pipeline)
+        elif existing[name].get("pipeline") != pipeline:
+            await database.command("collMod", name, viewOn=collection, pipeline=pipeline)
 
 
-async def _create(database: Database, layout: Layout) -> None:
-    try:
-        if layout.compact and await _create_compact(database, layout):
+async def _create_collection(database: Database, layout: Layout) -> None:
+    """Create a collection, with :data:`COMPACT` if it should be and where the server does not refuse storage options."""
+    if layout.compact:
+        try:
+            await _create(database, layout.name, validator=layout.validator, storageEngine=COMPACT)
+        except OperationFailure:
+            pass
+        else:
             return
-        await database.create_collection(layout.name, validator=layout.validator)
+    await _create(database, layout.name, validator=layout.validator)
+
+
+async def _create(database: Database, name: str, **options: Any) -> None:
+    """Create a collection or view; where another process got there first, it is the same."""
+    try:
+        await database.create_collection(name, **options)
     except CollectionInvalid:
-        return  # another process got there first, and the collection is the same
+        return
     except OperationFailure as error:
         if error.code != NAMESPACE_EXISTS:
             raise
-
-
-async def _create_compact(database: Database, layout: Layout) -> bool:
-    """Create the collection with :data:`COMPACT`; False where a server refuses storage options."""
-    try:
-        await database.create_collection(layout.name, validator=layout.validator, storageEngine=COMPACT)
-    except OperationFailure as error:
-        if error.code == NAMESPACE_EXISTS:
-            raise
-        return False
-    return True
 
 
 async def _make_index(database: Database, collection: str, index: IndexModel) -> None:

@@ -1,12 +1,59 @@
 """The ``snapshots`` collection."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
+from receiver.pipelines.stages import SNAPSHOTS, SOURCES
 from receiver.store.encoding import EncodedDocument
-from receiver.store.layout import SNAPSHOTS, Database
+from receiver.store.layout import Database
+
+SLICE = 50
+
+
+@dataclass(frozen=True)
+class Received:
+    """A stored snapshot, as far as it takes to see whether all that follows from it has been done."""
+
+    id: str
+    system: str
+    timestamp: datetime
+    received_at: datetime
+    entry_ids: frozenset[str]
+
+
+async def list_received(database: Database, start: datetime, end: datetime) -> tuple[list[Received], datetime | None]:
+    """List the snapshots that were received in a span, oldest first.
+
+    Args:
+        database: where.
+        start, end: of ``received_at``, UTC; start included, end excluded.
+
+    Returns:
+        At most :data:`SLICE` of them, and where to go on: None when the whole span has been looked at.
+
+    Reads: snapshots by the index on ``received_at``.
+    """
+    span = {"received_at": {"$gte": start, "$lt": end}}
+    told = dict.fromkeys(("system", "timestamp", "received_at"), 1)
+    ids = {f"{source}.recent_entries_data.entry_id": 1 for source in SOURCES}
+    found = await database[SNAPSHOTS].find(span, told | ids).sort("received_at", 1).limit(SLICE).to_list(SLICE)
+    received = [
+        Received(one["_id"], one["system"], one["timestamp"], one["received_at"], _entry_ids(one)) for one in found
+    ]
+    if len(found) < SLICE:
+        return received, None
+    last = received[-1].received_at
+    return received, last if last > start else last + timedelta(milliseconds=1)
+
+
+def _entry_ids(snapshot: Mapping[str, Any]) -> frozenset[str]:
+    sections = (snapshot.get(source) or {} for source in SOURCES)
+    entries = (entry for section in sections for entry in section.get("recent_entries_data") or [])
+    return frozenset(entry["entry_id"] for entry in entries if "entry_id" in entry)
 
 
 async def find_newest_received_at(database: Database, before: datetime) -> datetime | None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from receiver.store.layout import BEFORE_ALL, ENTRIES, SNAPSHOTS, SYSTEMS, Database
+from receiver.pipelines.stages import ENTRIES, SNAPSHOTS, SYSTEMS
+from receiver.store.layout import BEFORE_ALL, Database
 
 
 @dataclass(frozen=True)

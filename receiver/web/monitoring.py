@@ -16,6 +16,7 @@ from receiver.errors import ErrorCode, FieldErrors, Refusal
 from receiver.intake.decode import decode
 from receiver.intake.document import Arrival, build_snapshot, snapshot_id
 from receiver.intake.redact import Redaction, secret_in
+from receiver.intake.rollup import RollUps
 from receiver.intake.writer import write_snapshot
 from receiver.store.connection import Store
 from receiver.web.access import Access, allowed_system, presented_token
@@ -38,6 +39,7 @@ class Reception:
     Args:
         access: who may post.
         store: where to.
+        roll_ups: is told of every snapshot that was stored.
         redaction: what is left out.
         utc_offsets: system → minutes east of UTC, where configured.
         max_body_bytes: of an inflated body.
@@ -46,6 +48,7 @@ class Reception:
 
     access: Access
     store: Store
+    roll_ups: RollUps
     redaction: Redaction
     utc_offsets: Mapping[str, int]
     max_body_bytes: int
@@ -85,7 +88,7 @@ def monitoring_blueprint(reception: Reception) -> Blueprint:
         tell(system=arrival.system, snapshot_id=arrival.snapshot_id)
         said = _said(payload, arrival)  # before the payload is taken apart
         snapshot = build_snapshot(payload, arrival, reception.redaction)
-        inserted = await write_snapshot(reception.store, snapshot)
+        inserted = await write_snapshot(reception.store, reception.roll_ups, snapshot)
         tell(outcome="stored" if inserted else "duplicate")
         return answer({**said, "duplicate": not inserted, "queued": False})
 

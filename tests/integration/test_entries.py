@@ -14,9 +14,11 @@ from pymongo.database import Database
 
 from receiver.clock import iso_utc
 from receiver.intake.facts import rows_of
-from receiver.intake.writer import Sweep
+from receiver.intake.rollup import RollUps
+from receiver.intake.sweep import Sweep
 from receiver.store.connection import Store
-from receiver.store.entries import SLICE, list_incomplete
+from receiver.store.entries import list_incomplete
+from receiver.store.snapshots import SLICE, list_received
 from tests.support import Receiver, eventually, payload, sample
 
 Documents = Database[dict[str, Any]]
@@ -127,7 +129,7 @@ def sweep(uri: str, database: Documents, clock: Instant, rounds: int = 1, before
 
     async def run() -> None:
         store = Store(uri, database.name, retention=None, timeout_seconds=5)
-        sweeping = Sweep(store, clock)
+        sweeping = Sweep(store, RollUps(store), clock)
         await store.open()
         before()
         for _ in range(rounds):
@@ -233,8 +235,10 @@ async def test_only_snapshots_that_lack_rows_are_listed(
     store = Store(mongo_uri, database.name, retention=None, timeout_seconds=5)
     await store.open()
     async with store.operation() as opened:
-        assert await list_incomplete(opened, NOON, datetime.now(UTC)) == ([broken], None)
-        assert await list_incomplete(opened, NOON, NOON + timedelta(days=1)) == ([], None)
+        received, following = await list_received(opened, NOON, datetime.now(UTC))
+        assert (len(received), following) == (3, None)
+        assert await list_incomplete(opened, received) == {broken}
+        assert await list_received(opened, NOON, NOON + timedelta(days=1)) == ([], None)
     await store.close()
 
 

@@ -16,7 +16,7 @@ from tests.support import SAMPLES, Receiver, payload, sample
 
 Documents = Database[dict[str, Any]]
 
-RETENTION = Retention(30, 90)
+RETENTION = Retention(30, 90, 400)
 TIMESTAMP = {"timestamp": {"$gte": datetime(2026, 1, 1, tzinfo=UTC)}}
 LATELY = {"timestamp": {"$gte": datetime(2026, 11, 1, tzinfo=UTC)}}
 OBVIOUS_FINDS = {
@@ -174,9 +174,9 @@ def expiry(database: Documents) -> int:
 
 
 def test_retention_is_changed_in_place(mongo_uri: str, database: Documents) -> None:
-    make(mongo_uri, database.name, retention=Retention(30, 90))
+    make(mongo_uri, database.name, retention=Retention(30, 90, 400))
     assert expiry(database) == 30 * 86_400
-    make(mongo_uri, database.name, retention=Retention(7, 90))
+    make(mongo_uri, database.name, retention=Retention(7, 90, 400))
     assert expiry(database) == 7 * 86_400
 
 

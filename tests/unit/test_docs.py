@@ -71,7 +71,7 @@ def test_every_route_is_documented() -> None:
 
 
 def test_every_index_is_documented() -> None:
-    for layout in layouts(Retention(30, 90)):
+    for layout in layouts(Retention(30, 90, 400)):
         assert f"**`{layout.name}`**" in DOCS["architecture.md"]
         for index in layout.indexes:
             assert f"| `{index.document['name']}` |" in DOCS["architecture.md"]

@@ -1,0 +1,1 @@
+"""Aggregation pipelines: pure functions that return stages. ``catalogue`` lists them."""

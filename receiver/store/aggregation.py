@@ -1,0 +1,28 @@
+"""Running a pipeline: named in the server's log, and bounded."""
+
+from typing import Any
+
+import pymongo
+
+from receiver.pipelines.stages import Pipeline
+from receiver.store.layout import Database
+
+# Beyond that the server gives up by itself (maxTimeMS): nobody is waiting any more.
+MOST_SECONDS = 30
+
+
+async def run_pipeline(
+    database: Database, collection: str, pipeline: Pipeline, name: str, seconds: float = MOST_SECONDS
+) -> list[dict[str, Any]]:
+    """Run a pipeline and return all that it yields.
+
+    Args:
+        database: where.
+        collection: that it reads.
+        pipeline: its stages.
+        name: that shows in the server's log and profile.
+        seconds: how long it may take, unless the operation it is part of ends before.
+    """
+    with pymongo.timeout(seconds):
+        cursor = database[collection].aggregate(pipeline, comment=f"receiver {name}")
+        return [document async for document in cursor]

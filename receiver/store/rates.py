@@ -1,0 +1,54 @@
+"""The ``rates`` collection: one document a system and minute, and what it takes to keep it up to date."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from receiver.pipelines.rates import roll_up
+from receiver.pipelines.stages import MINUTE, RATES, SNAPSHOTS
+from receiver.store.aggregation import run_pipeline
+from receiver.store.layout import Database
+
+SystemMinute = tuple[str, datetime]
+
+
+async def run_roll_up(database: Database, system: str, start: datetime, end: datetime) -> None:
+    """Bring the minutes of a span up to date; as often, in whatever order and by as many processes as may be.
+
+    Args:
+        database: where.
+        system: whose.
+        start, end: UTC, aware, at the full minute; start included, end excluded.
+    """
+    await run_pipeline(database, SNAPSHOTS, roll_up(system, start, end), "roll_up")
+
+
+async def list_behind(database: Database, minutes: Iterable[SystemMinute]) -> set[SystemMinute]:
+    """Tell of which minutes the document does not know all snapshots that were taken in them.
+
+    Reads: rates by ``_id``; snapshots from the index on system and timestamp alone.
+    """
+    wanted = set(minutes)
+    ids = [{"system": system, "minute": minute} for system, minute in wanted]
+    cursor = database[RATES].find({"_id": {"$in": ids}}, {"snapshots": 1})
+    known = {(rate["_id"]["system"], rate["_id"]["minute"]): rate["snapshots"] async for rate in cursor}
+    return {minute for minute in wanted if known.get(minute, 0) < await _count_taken(database, minute)}
+
+
+async def _count_taken(database: Database, minute: SystemMinute) -> int:
+    system, start = minute
+    span = {"system": system, "timestamp": {"$gte": start, "$lt": start + MINUTE}}
+    return int(await database[SNAPSHOTS].count_documents(span))
+
+
+async def find_first_and_last(database: Database, system: str) -> tuple[datetime, datetime] | None:
+    """Find when the first and the last stored snapshot of a system were taken; None where there is none."""
+    found: list[dict[str, Any]] = [
+        snapshot
+        for order in (1, -1)
+        async for snapshot in database[SNAPSHOTS]
+        .find({"system": system}, {"_id": 0, "timestamp": 1})
+        .sort("timestamp", order)
+        .limit(1)
+    ]
+    return (found[0]["timestamp"], found[-1]["timestamp"]) if found else None
