@@ -35,8 +35,8 @@ def windows(system: str, start: datetime, end: datetime) -> Pipeline:
 
     Returns:
         Stages yielding, for each snapshot, source and type, oldest first, ``{"timestamp", "source", "type",
-        "window": int, "average": float, "growth": float | None}``. ``window`` is the sender's count of the trailing five
-        minutes; ``average`` and ``growth`` are per minute. Without a snapshot in the five minutes before, ``growth`` is
+        "window": int, "average": float, "growth": float | None}``. ``window`` is the sender's count of five
+        minutes; ``average`` and ``growth`` are per minute. Without a snapshot in the five minutes before, growth is
         None.
 
     Raises:

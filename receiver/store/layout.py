@@ -278,7 +278,7 @@ async def make_layout(database: Database, retention: Retention) -> None:
 
 
 async def _create_collection(database: Database, layout: Layout) -> None:
-    """Create a collection, with :data:`COMPACT` if it should be and where the server does not refuse storage options."""
+    """Create a collection, with :data:`COMPACT` where it should be and the server does not refuse."""
     if layout.compact:
         try:
             await _create(database, layout.name, validator=layout.validator, storageEngine=COMPACT)
