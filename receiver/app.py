@@ -18,7 +18,11 @@ from receiver.web.access import Access
 from receiver.web.failures import register_error_answers
 from receiver.web.health import health_blueprint
 from receiver.web.monitoring import Reception, monitoring_blueprint
+from receiver.web.rates import rates_blueprint
+from receiver.web.reading import Reading
 from receiver.web.request_log import RequestLog
+from receiver.web.snapshots import snapshots_blueprint
+from receiver.web.systems import systems_blueprint
 from schemas.settings import ROLES
 
 
@@ -57,11 +61,12 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Quart:
         await asyncio.gather(*tasks, return_exceptions=True)
         await store.close()
 
+    access = Access(known_tokens(settings))
     app.register_blueprint(health_blueprint(store))
     app.register_blueprint(
         monitoring_blueprint(
             Reception(
-                access=Access(known_tokens(settings)),
+                access=access,
                 store=store,
                 roll_ups=roll_ups,
                 redaction=Redaction(settings.redact_keys),
@@ -71,6 +76,9 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Quart:
             )
         )
     )
+    reading = Reading(access, store, clock)
+    for blueprint in (systems_blueprint, snapshots_blueprint, rates_blueprint):
+        app.register_blueprint(blueprint(reading))
     app.asgi_app = RequestLog(app.asgi_app, clock)  # type: ignore[method-assign]  # as Quart wants to be wrapped
     return app
 

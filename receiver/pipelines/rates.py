@@ -21,6 +21,13 @@ from receiver.pipelines.stages import (
 )
 from receiver.pipelines.windows import minute_windows
 
+# Figure → the types it is the largest of.
+HEADLINE = {
+    "requests": (("telescope", "request"),),
+    "exceptions": (("telescope", "exception"), ("pulse", "exception")),
+    "queries": (("telescope", "query"),),
+}
+
 
 def roll_up(system: str, start: datetime, end: datetime) -> Pipeline:
     """Build :func:`minutes`, written to ``rates``.
@@ -179,18 +186,28 @@ def _by_minute(system: str) -> Pipeline:
             "response_time_ms": {"$ifNull": ["$response_time_ms", no_times]},
             "memory_bytes": {"$ifNull": ["$memory_bytes", {"last": None, "max": None, "peak": None}]},
             "headline": {
-                "requests_per_minute": _per_minute("telescope", "request"),
-                "exceptions_per_minute": {"$max": [_per_minute(source, "exception") for source in SOURCES]},
-                "queries_per_minute": _per_minute("telescope", "query"),
+                **{f"{name}_per_minute": {"$ifNull": [f"$headline.{name}.rate", None]} for name in HEADLINE},
+                "basis": {name: {"$ifNull": [f"$headline.{name}.basis", None]} for name in HEADLINE},
             },
         }
     }
+    with_headline = {"$set": {"headline": {name: _largest(types) for name, types in HEADLINE.items()}}}
     oldest_first = {"$sort": {"minute": 1}}
-    return [by_minute, with_sections, is_told, shape, oldest_first]
+    return [by_minute, with_sections, is_told, with_headline, shape, oldest_first]
 
 
-def _per_minute(source: str, kind: str) -> Expression:
-    """Return a rate: 0 for a type that a known section lacks, None where the section is not known."""
+def _largest(types: tuple[tuple[str, str], ...]) -> Expression:
+    """Return the largest known rate of some types, with its basis."""
+    return {"$max": [_rate(source, kind) for source, kind in types]}
+
+
+def _rate(source: str, kind: str) -> Expression:
+    """Return a rate with its basis: 0 for a type that a known section lacks, None where the section is not known."""
     section = f"$sections.{source}"
-    rate = {"$ifNull": [f"{section}.types.{kind}.per_minute", 0.0]}
+    figures = f"{section}.types.{kind}"
+    none_seen = {"$cond": [f"{section}.complete", "counted", "average"]}
+    rate = {
+        "rate": {"$ifNull": [f"{figures}.per_minute", 0.0]},
+        "basis": {"$ifNull": [f"{figures}.basis", none_seen]},
+    }
     return {"$cond": [{"$eq": [section, None]}, None, rate]}

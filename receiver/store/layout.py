@@ -191,6 +191,7 @@ MINUTE_OF_RATES = {
                     "requests_per_minute": RATE,
                     "exceptions_per_minute": RATE,
                     "queries_per_minute": RATE,
+                    "basis": {"bsonType": "object"},
                 },
             },
         },

@@ -1,10 +1,11 @@
 """The ``rates`` collection: one document a system and minute, and what it takes to keep it up to date."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from receiver.pipelines.rates import roll_up
+from receiver.pipelines.series import series
 from receiver.pipelines.stages import MINUTE, RATES, SNAPSHOTS
 from receiver.store.aggregation import run_pipeline
 from receiver.store.layout import Database
@@ -21,6 +22,22 @@ async def run_roll_up(database: Database, system: str, start: datetime, end: dat
         start, end: UTC, aware, at the full minute; start included, end excluded.
     """
     await run_pipeline(database, SNAPSHOTS, roll_up(system, start, end), "roll_up")
+
+
+async def list_series(
+    database: Database, system: str, start: datetime, end: datetime, step: timedelta
+) -> list[dict[str, Any]]:
+    """List the points of a system's series, oldest first, as :func:`receiver.pipelines.series.series` yields them."""
+    if start >= end:
+        return []
+    return await run_pipeline(database, RATES, series(system, start, end, step // MINUTE), "series")
+
+
+async def find_next_minute(database: Database, system: str, start: datetime, end: datetime) -> datetime | None:
+    """Find the first minute of a span that has a document; None where there is none."""
+    span = {"system": system, "minute": {"$gte": start, "$lt": end}}
+    found = await database[RATES].find_one(span, {"minute": 1}, sort=[("minute", 1)])
+    return found["minute"] if found else None
 
 
 async def list_behind(database: Database, minutes: Iterable[SystemMinute]) -> set[SystemMinute]:

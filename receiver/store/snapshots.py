@@ -12,6 +12,15 @@ from receiver.store.encoding import EncodedDocument
 from receiver.store.layout import Database
 
 SLICE = 50
+# What a list shows of a snapshot: everything but its rows, and what only the sender knows the meaning of.
+LISTED = {
+    **dict.fromkeys(("system", "timestamp", "received_at", "server_info", "receipt"), 1),
+    **{
+        f"{source}.{name}": 1
+        for source in SOURCES
+        for name in ("total_entries", "recent_entries", "entry_types", "error", "message")
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,58 @@ async def find_newest_received_at(database: Database, before: datetime) -> datet
 async def find_snapshot(database: Database, snapshot_id: str) -> dict[str, Any] | None:
     """Find a snapshot by its id."""
     return await database[SNAPSHOTS].find_one({"_id": snapshot_id})
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which snapshots to list.
+
+    Args:
+        limit: most of them.
+        system: only of this one.
+        start, end: of ``timestamp``, UTC; start included, end excluded.
+        type: only those with an entry of this type among their rows.
+        at, skip: where the page begins: at this moment, after so many snapshots of it.
+    """
+
+    limit: int
+    system: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    type: str | None = None
+    at: datetime | None = None
+    skip: int = 0
+
+    def filter(self) -> dict[str, Any]:
+        """Return what MongoDB is asked for."""
+        bounds = {"$gte": self.start, "$lt": self.end, "$lte": self.at}
+        span = {operator: moment for operator, moment in bounds.items() if moment is not None}
+        by_type = {"$or": [{f"{source}.recent_entries_data.type": self.type} for source in SOURCES]}
+        return {
+            **({"system": self.system} if self.system is not None else {}),
+            **({"timestamp": span} if span else {}),
+            **(by_type if self.type is not None else {}),
+        }
+
+
+async def list_snapshots(
+    database: Database, wanted: Wanted
+) -> tuple[list[dict[str, Any]], tuple[datetime, int] | None]:
+    """List snapshots, newest first, without their rows.
+
+    Returns:
+        The documents, and ``(at, skip)`` of the next page; None where there is none.
+
+    Reads: snapshots by the index on system and timestamp, on timestamp, or on the types of entries.
+    """
+    limit = wanted.limit
+    cursor = database[SNAPSHOTS].find(wanted.filter(), LISTED).sort("timestamp", -1).skip(wanted.skip).limit(limit + 1)
+    found = await cursor.to_list(limit + 1)
+    if len(found) <= limit:
+        return found, None
+    at = found[limit - 1]["timestamp"]
+    skip = sum(one["timestamp"] == at for one in found[:limit])
+    return found[:limit], (at, skip + wanted.skip if at == wanted.at else skip)
 
 
 async def insert_snapshot(database: Database, snapshot: EncodedDocument) -> bool:

@@ -6,7 +6,9 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
+from receiver.pipelines.series import overview
 from receiver.pipelines.stages import ENTRIES, SNAPSHOTS, SYSTEMS
+from receiver.store.aggregation import run_pipeline
 from receiver.store.layout import BEFORE_ALL, Database
 
 
@@ -50,6 +52,11 @@ def _seen(sighting: Sighting) -> list[dict[str, Any]]:
             "last_snapshot_id": sighting.snapshot_id,
         }
     )
+
+
+async def list_overview(database: Database, now: datetime, after: str, limit: int) -> list[dict[str, Any]]:
+    """List systems with their state and latest rates, by name, as :func:`receiver.pipelines.series.overview` yields."""
+    return await run_pipeline(database, SYSTEMS, overview(now, after, limit), "overview")
 
 
 async def list_systems(database: Database) -> list[dict[str, Any]]:
