@@ -55,22 +55,30 @@ def empty_map(value: Any) -> Any:
     return {} if value == [] else value
 
 
-def not_too_many(value: Any) -> None:
+def not_too_many(value: Any, most: int = MOST_ITEMS) -> None:
     """Refuse a container of more items than any sender has reason to send, before each of them is looked at.
 
     Raises:
-        ValidationError: it has more than :data:`MOST_ITEMS`.
+        ValidationError: it has more than ``most``.
     """
-    if isinstance(value, dict | list) and len(value) > MOST_ITEMS:
-        raise ValidationError(f"More than {MOST_ITEMS} items.")
+    if isinstance(value, dict | list) and len(value) > most:
+        raise ValidationError(f"More than {most} items.")
 
 
 class PhpMap(fields.Dict):
-    """A JSON object of at most :data:`MOST_ITEMS` fields; PHP writes an empty one as ``[]``."""
+    """A JSON object; PHP writes an empty one as ``[]``.
+
+    Args:
+        most: fields it may have.
+    """
+
+    def __init__(self, most: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.most = most
 
     def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         """Load a value."""
-        not_too_many(value)
+        not_too_many(value, self.most)
         return super().deserialize(empty_map(value), *args, **kwargs)
 
 
