@@ -46,7 +46,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Quart:
     store = Store(
         settings.mongodb_uri,
         settings.database,
-        retention=Retention(settings.retention_days, settings.entries_retention_days, settings.rates_retention_days),
+        retention=retention_of(settings),
         timeout_seconds=settings.store_timeout_seconds,
     )
     roll_ups = RollUps(store)
@@ -81,6 +81,11 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Quart:
         app.register_blueprint(blueprint(reading))
     app.asgi_app = RequestLog(app.asgi_app, clock)  # type: ignore[method-assign]  # as Quart wants to be wrapped
     return app
+
+
+def retention_of(settings: Settings) -> Retention:
+    """Return how long documents are kept."""
+    return Retention(settings.retention_days, settings.entries_retention_days, settings.rates_retention_days)
 
 
 def known_tokens(settings: Settings) -> tuple[Token, ...]:

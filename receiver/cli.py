@@ -5,10 +5,13 @@ from typing import Any
 import click
 
 from receiver import __version__
+from receiver.commands.pipeline import pipeline
+from receiver.commands.rates import rates
 from receiver.commands.send import send
 from receiver.commands.serve import demo, serve
 from receiver.commands.settings import check_config, mongo_uri, token
 from receiver.commands.systems import systems
+from receiver.commands.transfer import export, import_
 from receiver.errors import ReceiverError
 
 
@@ -31,5 +34,5 @@ def main() -> None:
     """Receive the Telescope and Pulse snapshots of Laravel applications and keep them in MongoDB."""
 
 
-for command in (serve, demo, send, systems, check_config, token, mongo_uri):
+for command in (serve, demo, send, systems, rates, export, import_, pipeline, check_config, token, mongo_uri):
     main.add_command(command)

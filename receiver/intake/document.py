@@ -106,7 +106,7 @@ def build_snapshot(payload: dict[str, Any], arrival: Arrival, redaction: Redacti
     _make_safe(document, arrival, redaction)
     document, encoded = _make_storable(document, arrival.depth)
     rows = list(rows_of(document))
-    return Snapshot(arrival.snapshot_id, document["timestamp"], encoded, rows, _sighting(document, arrival))
+    return Snapshot(arrival.snapshot_id, document["timestamp"], encoded, rows, sighting_of(document))
 
 
 def _document(payload: dict[str, Any], arrival: Arrival) -> dict[str, Any]:
@@ -204,13 +204,14 @@ def _try_to_encode(document: dict[str, Any]) -> EncodedDocument | None:
         return None
 
 
-def _sighting(document: dict[str, Any], arrival: Arrival) -> Sighting:
+def sighting_of(document: dict[str, Any]) -> Sighting:
+    """Return what a stored snapshot tells about its system."""
     server = document["server_info"]
     return Sighting(
-        system=arrival.system,
-        timestamp=min(document["timestamp"], arrival.received_at + FUTURE_ALLOWED),
-        received_at=arrival.received_at,
-        snapshot_id=arrival.snapshot_id,
+        system=document["system"],
+        timestamp=min(document["timestamp"], document["received_at"] + FUTURE_ALLOWED),
+        received_at=document["received_at"],
+        snapshot_id=document["_id"],
         php_version=text(server.get("php_version")),
         laravel_version=text(server.get("laravel_version")),
     )

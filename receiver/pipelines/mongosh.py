@@ -16,7 +16,8 @@ BARE_KEY = re.compile(r"\A[A-Za-z_$][\w$]*\Z")
 # Stand for the variables of a script: no argument that a person gives is like them.
 SYSTEM, BATCH = "\0system", "\0batch_id"
 START, END = datetime(1000, 1, 1, tzinfo=UTC), datetime(1000, 2, 1, tzinfo=UTC)
-VARIABLES = {"system": SYSTEM, "start": START, "end": END, "batch_id": BATCH}
+NOW = datetime(1000, 3, 1, tzinfo=UTC)
+VARIABLES = {"system": SYSTEM, "start": START, "end": END, "now": NOW, "batch_id": BATCH}
 NAMES: Mapping[Any, str] = {value: name for name, value in VARIABLES.items()}
 LAST_VARIABLE = datetime(1001, 1, 1, tzinfo=UTC)
 
@@ -31,11 +32,12 @@ def script(recipe: Recipe, system: str, batch_id: str) -> str:
     values = {
         "system": json.dumps(system),
         "end": "new Date()",
+        "now": "new Date()",
         "start": f"new Date(end - {recipe.hours} * 60 * 60 * 1000)",
         "batch_id": json.dumps(batch_id),
     }
     settings = ", ".join(f"{name} = {value}" for name, value in values.items() if name in recipe.parameters)
-    return f"var {settings};\n{_aggregate(recipe.collection, recipe.stages(VARIABLES))}"
+    return (f"var {settings};\n" if settings else "") + _aggregate(recipe.collection, recipe.stages(VARIABLES))
 
 
 def _aggregate(collection: str, pipeline: Pipeline) -> str:
@@ -67,6 +69,8 @@ def _flat(value: Any) -> str:
         return f"[{', '.join(map(_flat, value))}]"
     if isinstance(value, datetime):
         return _date(value)
+    if isinstance(value, float) and value.is_integer():
+        return f"Double({value:.0f})"  # JavaScript knows one kind of number, and mongosh sends 0.0 as an integer
     return NAMES.get(value) or json.dumps(value, ensure_ascii=False)
 
 

@@ -4,6 +4,7 @@ Source: DESIGN.md, section 5.
 """
 
 from datetime import datetime
+from typing import Any
 
 from receiver.pipelines.completeness import completeness
 from receiver.pipelines.entries import counted, response_times
@@ -41,8 +42,25 @@ def roll_up(system: str, start: datetime, end: datetime) -> Pipeline:
 
     Reads: as :func:`minutes`; writes rates, by ``_id``.
     """
+    return [*minutes(system, start, end), _merge()]
+
+
+def renamed(old: str, new: str) -> Pipeline:
+    """Build the documents of one system under another name, written to ``rates``.
+
+    Where both have one of the same minute, that which was made from more stays; a roll-up then makes one of both.
+
+    Reads: rates, by the index on system and minute; writes rates, by ``_id``.
+    """
+    select = {"$match": {"system": old}}
+    system = {"$literal": new}
+    rename = {"$set": {"_id": {"system": system, "minute": "$minute"}, "system": system}}
+    return [select, rename, _merge()]
+
+
+def _merge() -> dict[str, Any]:
     knew_less = {"$lt": ["$$new.inputs", "$inputs"]}
-    merge = {
+    return {
         "$merge": {
             "into": RATES,
             "on": "_id",
@@ -50,7 +68,6 @@ def roll_up(system: str, start: datetime, end: datetime) -> Pipeline:
             "whenNotMatched": "insert",
         }
     }
-    return [*minutes(system, start, end), merge]
 
 
 def minutes(system: str, start: datetime, end: datetime) -> Pipeline:

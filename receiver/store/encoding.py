@@ -3,6 +3,7 @@
 from typing import Any
 
 import bson
+from bson import json_util
 from bson.errors import BSONError, InvalidDocument
 from bson.raw_bson import RawBSONDocument
 
@@ -29,3 +30,24 @@ def encode(document: dict[str, Any]) -> EncodedDocument:
         return EncodedDocument(bson.encode(document))
     except (BSONError, InvalidDocument, OverflowError, UnicodeEncodeError, RecursionError) as error:
         raise NotEncodable(type(error).__name__) from None
+
+
+# Dates as {"$date": "…Z"}, numbers as numbers: what mongoexport writes and mongoimport reads.
+RELAXED = json_util.RELAXED_JSON_OPTIONS.with_options(tz_aware=True)
+
+
+def write_extended_json(value: Any) -> str:
+    """Write a value as MongoDB's extended JSON, on one line."""
+    return json_util.dumps(value, json_options=RELAXED, ensure_ascii=False)
+
+
+def read_extended_json(text: bytes) -> Any:
+    """Read MongoDB's extended JSON.
+
+    Raises:
+        ValueError: it is not.
+    """
+    try:
+        return json_util.loads(text.decode(), json_options=RELAXED)
+    except (TypeError, BSONError, RecursionError) as error:
+        raise ValueError(type(error).__name__) from None

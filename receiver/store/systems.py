@@ -6,10 +6,14 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
+from receiver.pipelines.rates import renamed
 from receiver.pipelines.series import overview
-from receiver.pipelines.stages import ENTRIES, SNAPSHOTS, SYSTEMS
+from receiver.pipelines.stages import ENTRIES, RATES, SNAPSHOTS, SYSTEMS
 from receiver.store.aggregation import run_pipeline
 from receiver.store.layout import BEFORE_ALL, Database
+
+# A year of minutes takes half a minute.
+RENAME_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -72,15 +76,17 @@ async def rename_system(database: Database, old: str, new: str) -> int:
     Returns:
         How many snapshots were renamed.
 
-    Reads: snapshots and entries by their indexes on system.
+    Reads: snapshots, entries and rates by their indexes on system.
     """
     await database[ENTRIES].update_many({"system": old}, {"$set": {"system": new}})
-    renamed = await database[SNAPSHOTS].update_many({"system": old}, {"$set": {"system": new}})
+    snapshots = await database[SNAPSHOTS].update_many({"system": old}, {"$set": {"system": new}})
+    await run_pipeline(database, RATES, renamed(old, new), "rename", seconds=RENAME_SECONDS)
+    await database[RATES].delete_many({"system": old})
     document = await database[SYSTEMS].find_one({"_id": old})
     if document is not None:
         await database[SYSTEMS].update_one({"_id": new}, _merged(document), upsert=True)
         await database[SYSTEMS].delete_one({"_id": old})
-    return int(renamed.modified_count)
+    return int(snapshots.modified_count)
 
 
 def _merged(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -106,7 +112,7 @@ async def delete_system(database: Database, system: str, *, with_data: bool) -> 
     Args:
         database: where.
         system: its name.
-        with_data: delete its snapshots and entries too, rather than leave them to their expiry.
+        with_data: delete its snapshots, entries and rates too, rather than leave them to their expiry.
 
     Returns:
         False when there was no such system.
@@ -114,5 +120,6 @@ async def delete_system(database: Database, system: str, *, with_data: bool) -> 
     if with_data:
         await database[SNAPSHOTS].delete_many({"system": system})
         await database[ENTRIES].delete_many({"system": system})
+        await database[RATES].delete_many({"system": system})
     result = await database[SYSTEMS].delete_one({"_id": system})
     return int(result.deleted_count) == 1

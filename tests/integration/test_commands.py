@@ -127,6 +127,8 @@ def test_systems_are_listed_renamed_and_forgotten(receiver: Receiver, database: 
     row = {"type": "log", "created_at": "2026-01-15T10:29:00Z", "content": {"message": "m"}}
     for system in ("laravel_app", "shop", "old"):
         receiver.post(payload(system=system, telescope={"recent_entries_data": [row]}))
+    taken = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
+    eventually(lambda: database["rates"].count_documents({"minute": taken}) == 3)
     given = settings(receiver)
     listed = run(tmp_path, "systems", "list", **given).stdout
     assert [line.split()[0] for line in listed.splitlines()] == ["system", "laravel_app", "old", "shop"]
@@ -136,6 +138,9 @@ def test_systems_are_listed_renamed_and_forgotten(receiver: Receiver, database: 
     assert renamed.stdout == "laravel_app is shop now: 1 snapshots.\n"
     assert database["snapshots"].count_documents({"system": "shop"}) == 2
     assert database["entries"].count_documents({"system": "shop"}) == 2
+    assert database["rates"].find_one({"minute": taken})["_id"] == {"system": "shop", "minute": taken}  # type: ignore[index]
+    assert database["rates"].find_one({"minute": taken})["snapshots"] == 2  # type: ignore[index]
+    assert database["rates"].count_documents({"system": "laravel_app"}) == 0
     assert {system["_id"] for system in database["systems"].find()} == {"old", "shop"}
 
     assert "There is no system" in run(tmp_path, "systems", "rename", "^s.*", "x", **given).stderr
@@ -146,12 +151,13 @@ def test_systems_are_listed_renamed_and_forgotten(receiver: Receiver, database: 
     assert run(tmp_path, "systems", "forget", "shop", "--yes", "--data", **given).returncode == 0
     assert database["snapshots"].count_documents({"system": "shop"}) == 0
     assert database["entries"].count_documents({"system": "shop"}) == 0
+    assert database["rates"].distinct("system") == ["old"]
     assert run(tmp_path, "systems", "forget", "shop", "--yes", **given).stderr == "receiver: There is no system shop.\n"
 
 
 def test_commands_leave_the_collections_as_they_are(receiver: Receiver, database: Documents, tmp_path: Path) -> None:
     receiver.post(payload())
-    run(tmp_path, "systems", "list", "--retention-days", "1", **settings(receiver))
+    run(tmp_path, "systems", "list", RECEIVER_RETENTION_DAYS="1", **settings(receiver))
     assert database["snapshots"].index_information()["ttl"]["expireAfterSeconds"] == 30 * 86_400
 
 
