@@ -12,8 +12,9 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import CollectionInvalid, OperationFailure
 
-from receiver.pipelines.stages import ENTRIES, RATES, RATES_BY_TYPE, SNAPSHOTS, SOURCES, SYSTEMS, Pipeline
+from receiver.pipelines.stages import ENTRIES, RATES, RATES_BY_TYPE, SNAPSHOTS, SYSTEMS, Pipeline
 from receiver.pipelines.views import rates_by_type
+from receiver.store.validators import VALIDATORS
 
 Database = AsyncIOMotorDatabase[dict[str, Any]]
 
@@ -33,170 +34,19 @@ class Layout:
 
     Args:
         name: of the collection.
-        validator: a ``$jsonSchema`` that guards the shapes the pipelines rely on.
         indexes: besides the one on ``_id``.
         compact: store it with :data:`COMPACT` where the server allows.
     """
 
     name: str
-    validator: Mapping[str, Any]
     indexes: tuple[IndexModel, ...] = ()
     compact: bool = False
 
+    @property
+    def validator(self) -> dict[str, Any]:
+        """What guards the shapes that the pipelines rely on."""
+        return {"$jsonSchema": VALIDATORS[self.name]}
 
-COUNT = {"bsonType": ["int", "long", "null"], "minimum": 0}
-TEXT = {"bsonType": ["string", "null"]}
-
-SECTION = {
-    "bsonType": "object",
-    "properties": {
-        "total_entries": COUNT,
-        "recent_entries": COUNT,
-        "entry_types": {"bsonType": ["object", "null"], "additionalProperties": COUNT},
-        "recent_entries_data": {
-            "bsonType": ["array", "null"],
-            "items": {
-                "bsonType": "object",
-                "required": ["entry_id"],
-                "properties": {
-                    "entry_id": {"bsonType": "string"},
-                    "type": TEXT,
-                    "created_at": {"bsonType": "date"},
-                    "batch_id": TEXT,
-                },
-            },
-        },
-        "error": TEXT,
-    },
-}
-
-SNAPSHOT = {
-    "$jsonSchema": {
-        "bsonType": "object",
-        "required": ["_id", "system", "timestamp", "received_at", "telescope", "pulse", "server_info", "receipt"],
-        "properties": {
-            "_id": {"bsonType": "string"},
-            "system": {"bsonType": "string"},
-            "timestamp": {"bsonType": "date"},
-            "received_at": {"bsonType": "date"},
-            "telescope": SECTION,
-            "pulse": SECTION,
-            "server_info": {
-                "bsonType": "object",
-                "properties": {
-                    "php_version": TEXT,
-                    "laravel_version": TEXT,
-                    "memory_usage": COUNT,
-                    "peak_memory": COUNT,
-                },
-            },
-            "receipt": {
-                "bsonType": "object",
-                "required": ["schema_version", "bytes", "trimmed", "redacted", "late", "clock_skew_seconds", "token"],
-                "properties": {
-                    "schema_version": {"bsonType": "int"},
-                    "bytes": {"bsonType": ["int", "long"]},
-                    "utc_offset_minutes": {"bsonType": ["int", "null"]},
-                    "trimmed": {"bsonType": "array"},
-                    "redacted": {"bsonType": "array"},
-                    "repaired": {"bsonType": "array"},
-                    "late": {"bsonType": "bool"},
-                    "clock_skew_seconds": {"bsonType": "double"},
-                    "token": {"bsonType": "string"},
-                },
-            },
-        },
-    }
-}
-
-SYSTEM = {
-    "$jsonSchema": {
-        "bsonType": "object",
-        "required": ["_id", "first_seen_at", "last_seen_at", "last_timestamp"],
-        "properties": {
-            "_id": {"bsonType": "string"},
-            "first_seen_at": {"bsonType": "date"},
-            "last_seen_at": {"bsonType": "date"},
-            "last_timestamp": {"bsonType": "date"},
-        },
-    }
-}
-
-
-ENTRY = {
-    "$jsonSchema": {
-        "bsonType": "object",
-        "required": ["_id", "system", "source", "type", "created_at", "snapshot_id", "received_at", "observed_at"],
-        "properties": {
-            "_id": {"bsonType": "string"},
-            "system": {"bsonType": "string"},
-            "source": {"enum": list(SOURCES)},
-            "type": TEXT,
-            "created_at": {"bsonType": ["date", "null"]},
-            "batch_id": TEXT,
-            "snapshot_id": {"bsonType": "string"},
-            "received_at": {"bsonType": "date"},
-            "observed_at": {"bsonType": "date"},
-            "duration_ms": {"bsonType": "double"},
-        },
-    }
-}
-
-NUMBER = {"bsonType": ["int", "long", "double", "null"], "minimum": 0}
-RATE = {"bsonType": ["double", "null"], "minimum": 0}
-
-RATES_OF_SECTION = {
-    "bsonType": ["object", "null"],
-    "required": ["complete", "types"],
-    "properties": {
-        "complete": {"bsonType": "bool"},
-        "types": {
-            "bsonType": "object",
-            "additionalProperties": {
-                "bsonType": "object",
-                "required": ["per_minute", "basis", "window", "average", "growth", "counted"],
-                "properties": {
-                    "per_minute": {"bsonType": "double", "minimum": 0},
-                    "basis": {"enum": ["counted", "growth", "average"]},
-                    "window": NUMBER,
-                    "average": RATE,
-                    "growth": RATE,
-                    "counted": COUNT,
-                },
-            },
-        },
-    },
-}
-
-MINUTE_OF_RATES = {
-    "$jsonSchema": {
-        "bsonType": "object",
-        "required": ["_id", "system", "minute", "snapshots", "inputs", "updated_at", *SOURCES, "headline"],
-        "properties": {
-            "_id": {"bsonType": "object", "required": ["system", "minute"]},
-            "system": {"bsonType": "string"},
-            "minute": {"bsonType": "date"},
-            "snapshots": COUNT,
-            "inputs": COUNT,
-            "updated_at": {"bsonType": "date"},
-            **dict.fromkeys(SOURCES, RATES_OF_SECTION),
-            "response_time_ms": {
-                "bsonType": "object",
-                "properties": {"count": COUNT, "avg": RATE, "p95": RATE, "max": RATE},
-            },
-            "memory_bytes": {"bsonType": "object", "properties": {"last": COUNT, "max": COUNT, "peak": COUNT}},
-            "headline": {
-                "bsonType": "object",
-                "properties": {
-                    "requests_per_minute": RATE,
-                    "exceptions_per_minute": RATE,
-                    "queries_per_minute": RATE,
-                    "basis": {"bsonType": "object"},
-                },
-            },
-        },
-    }
-}
 
 VIEWS: Mapping[str, tuple[str, Pipeline]] = {RATES_BY_TYPE: (RATES, rates_by_type())}
 
@@ -216,7 +66,6 @@ def layouts(retention: Retention) -> tuple[Layout, ...]:
     return (
         Layout(
             SNAPSHOTS,
-            SNAPSHOT,
             (
                 IndexModel([("system", ASCENDING), newest_first], name="system_timestamp"),
                 IndexModel([newest_first], name="timestamp"),
@@ -228,7 +77,6 @@ def layouts(retention: Retention) -> tuple[Layout, ...]:
         ),
         Layout(
             ENTRIES,
-            ENTRY,
             (
                 IndexModel(
                     [("system", ASCENDING), ("source", ASCENDING), ("type", ASCENDING), ("created_at", DESCENDING)],
@@ -241,7 +89,6 @@ def layouts(retention: Retention) -> tuple[Layout, ...]:
         ),
         Layout(
             RATES,
-            MINUTE_OF_RATES,
             (
                 IndexModel([("system", ASCENDING), ("minute", DESCENDING)], name="system_minute"),
                 IndexModel([("minute", DESCENDING)], name="minute"),
@@ -249,7 +96,7 @@ def layouts(retention: Retention) -> tuple[Layout, ...]:
             ),
             compact=True,
         ),
-        Layout(SYSTEMS, SYSTEM),
+        Layout(SYSTEMS),
     )
 
 

@@ -13,9 +13,11 @@ from receiver.app import create_app
 from receiver.cli import main
 from receiver.errors import STATUS, ErrorCode
 from receiver.intake.facts import FACTS
+from receiver.pipelines.catalogue import COOKBOOK, Recipe
 from receiver.settings import FIELDS, load_settings
 from receiver.store.layout import Retention, layouts
 from schemas.settings import REDACT_KEYS
+from tests.documents import GENERATED, generated, replaced
 
 ROOT = Path(__file__).parents[2]
 DOCS = {path.name: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")]}
@@ -113,3 +115,23 @@ def test_the_image_copies_only_what_there_is() -> None:
         if line.startswith("COPY ") and "--from" not in line:
             for source in line.split()[1:-1]:
                 assert (ROOT / source).exists()
+
+
+@pytest.mark.parametrize("file", GENERATED)
+def test_what_is_made_from_the_code_is_up_to_date(file: str) -> None:
+    assert (ROOT / file).read_text(encoding="utf-8") == generated(file), "run `make docs`"
+
+
+def test_a_part_is_replaced_and_nothing_else() -> None:
+    text = "a\n<!-- x -->\nold\n<!-- /x -->\nb\n"
+    assert replaced(text, "x", "new") == "a\n<!-- x -->\n\nnew\n\n<!-- /x -->\nb\n"
+    assert replaced(replaced(text, "x", "new"), "x", "new") == replaced(text, "x", "new")
+    for wrong in ("a\n", text + text, "<!-- /x -->\n<!-- x -->\n"):
+        with pytest.raises(ValueError, match="must be there once"):
+            replaced(wrong, "x", "new")
+
+
+@pytest.mark.parametrize("recipe", COOKBOOK, ids=lambda recipe: recipe.name)
+def test_every_recipe_asks_a_question_and_explains_its_answer(recipe: Recipe) -> None:
+    assert re.fullmatch(r"[A-Z].*\?", recipe.question)
+    assert re.fullmatch(r"[`A-Z].*\.", recipe.note)

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from receiver.pipelines.cookbook.selecting import HOUR, HOUR_MS, hour_of, select_minutes, select_snapshots
+from receiver.pipelines.rates import HEADLINE
 from receiver.pipelines.stages import RATES, Expression, Pipeline, minute_of
 
 WEEK = timedelta(weeks=1)
@@ -90,7 +91,7 @@ def week_over_week(system: str, start: datetime, end: datetime) -> Pipeline:
         start, end: UTC, aware; start included, end excluded.
 
     Returns:
-        Stages yielding ``{"figure", "mean", "max", "mean_before", "max_before", "change"}``, one for each figure of
+        Stages yielding ``{"figure", "mean", "max", "mean_before", "max_before", "change"}``, one for each rate of
         ``headline``, by name; all but ``change`` per minute. ``change`` is of the mean: 0.5 is half as much again. None
         where nothing is known, or there is nothing to divide by.
 
@@ -121,11 +122,12 @@ def week_over_week(system: str, start: datetime, end: datetime) -> Pipeline:
 def _headline(system: str, start: datetime, end: datetime, *, is_now: bool) -> Pipeline:
     """Build one document a headline figure, with its mean and largest value."""
     select = select_minutes(system, start, end)
-    figures = {"$project": {"figure": {"$objectToArray": "$headline"}}}
+    figures = [{"k": name, "v": f"$headline.{name}"} for name in (f"{what}_per_minute" for what in HEADLINE)]
+    split = {"$project": {"figure": figures}}
     each = {"$unwind": "$figure"}
     by_figure = {"$group": {"_id": "$figure.k", "mean": {"$avg": "$figure.v"}, "max": {"$max": "$figure.v"}}}
     shape = {"$project": {"_id": 0, "figure": "$_id", "mean": 1, "max": 1, "is_now": {"$literal": is_now}}}
-    return [select, figures, each, by_figure, shape]
+    return [select, split, each, by_figure, shape]
 
 
 def deploys(system: str, start: datetime, end: datetime) -> Pipeline:

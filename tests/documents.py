@@ -1,0 +1,66 @@
+"""``python -m tests.documents``: the parts of the documentation that are made from the code.
+
+Such a part stands between ``<!-- name -->`` and ``<!-- /name -->``.
+"""
+
+import re
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+from receiver.pipelines.catalogue import COOKBOOK, EXAMPLE, Recipe
+from receiver.pipelines.mongosh import script
+
+ROOT = Path(__file__).parents[1]
+WIDTH = 120
+
+
+def cookbook() -> str:
+    """Render the recipes: the question, what its answer means, and the command for mongosh."""
+    return "\n\n".join(map(_recipe, COOKBOOK))
+
+
+def _recipe(recipe: Recipe) -> str:
+    note = textwrap.fill(f"`{recipe.name}`. {recipe.note}", WIDTH, break_long_words=False, break_on_hyphens=False)
+    return f"### {recipe.question}\n\n{note}\n\n```js\n{script(recipe, EXAMPLE['system'], EXAMPLE['batch_id'])}\n```"
+
+
+# File → its parts, and what renders each.
+GENERATED: dict[str, dict[str, Callable[[], str]]] = {
+    "docs/analysts.md": {"cookbook": cookbook},
+}
+
+
+def generated(file: str) -> str:
+    """Return a file's text as it should be: what is between the markers rendered, all else as it is.
+
+    Raises:
+        ValueError: it does not have the markers of a part exactly once.
+    """
+    text = (ROOT / file).read_text(encoding="utf-8")
+    for name, render in GENERATED[file].items():
+        text = replaced(text, name, render())
+    return text
+
+
+def replaced(text: str, name: str, body: str) -> str:
+    """Return a text with another body between the markers of a part.
+
+    Raises:
+        ValueError: it does not have them exactly once.
+    """
+    first, last = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
+    parts = re.split(f"({re.escape(first)}|{re.escape(last)})", text)
+    if parts[1::2] != [first, last]:
+        raise ValueError(f"{first.strip()} and {last.strip()} must be there once")
+    return f"{parts[0]}{first}\n{body}\n\n{last}{parts[4]}"
+
+
+def main() -> None:
+    """Write the files."""
+    for file in GENERATED:
+        (ROOT / file).write_text(generated(file), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
