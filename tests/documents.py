@@ -5,11 +5,13 @@ Such a part stands between ``<!-- name -->`` and ``<!-- /name -->``.
 
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from receiver.pipelines.catalogue import COOKBOOK, EXAMPLE, Recipe
 from receiver.pipelines.mongosh import script
+from receiver.store.validators import VALIDATORS
 
 ROOT = Path(__file__).parents[1]
 WIDTH = 120
@@ -25,9 +27,39 @@ def _recipe(recipe: Recipe) -> str:
     return f"### {recipe.question}\n\n{note}\n\n```js\n{script(recipe, EXAMPLE['system'], EXAMPLE['batch_id'])}\n```"
 
 
+def dictionary() -> str:
+    """Render the fields of every collection, as the validators describe them."""
+    parts = []
+    for name, validator in VALIDATORS.items():
+        rows = [f"| `{path}` | {types} | {about} |" for path, types, about in fields_of(validator)]
+        head = f"### `{name}`: {validator['description']}\n\n| field | BSON type | meaning |\n|---|---|---|\n"
+        parts.append(head + "\n".join(rows))
+    return "\n\n".join(parts)
+
+
+def fields_of(described: dict[str, Any], above: str = "") -> Iterator[tuple[str, str, str]]:
+    """Yield ``(path, types, meaning)`` of each field below; ``[]`` is an item of a list, ``<type>`` any name."""
+    for name, field in described.get("properties", {}).items():
+        path = f"{above}{name}"
+        if name == "pulse":
+            yield path, _types(field), "as `telescope`"
+            continue
+        yield path, _types(field), field["description"]
+        yield from fields_of(field, f"{path}.")
+        if "items" in field:
+            yield from fields_of(field["items"], f"{path}[].")
+        if "properties" in field.get("additionalProperties", {}):
+            yield from fields_of(field["additionalProperties"], f"{path}.<type>.")
+
+
+def _types(field: dict[str, Any]) -> str:
+    kinds = field.get("bsonType", "string")
+    return kinds if isinstance(kinds, str) else ", ".join(kinds)
+
+
 # File → its parts, and what renders each.
 GENERATED: dict[str, dict[str, Callable[[], str]]] = {
-    "docs/analysts.md": {"cookbook": cookbook},
+    "docs/analysts.md": {"dictionary": dictionary, "cookbook": cookbook},
 }
 
 

@@ -1,7 +1,7 @@
 """What each collection holds, as MongoDB is told: the validators, which are the data dictionary too.
 
-A field that the pipelines rely on has a type; the sender's own other fields are kept as they come. The descriptions show in
-Compass, in ``db.getCollectionInfos()`` and in ``docs/analysts.md``.
+A field that the pipelines rely on has a type; the sender's own other fields are kept as they come. The descriptions
+show in Compass, in ``db.getCollectionInfos()`` and in ``docs/analysts.md``.
 
 Source: DESIGN.md, sections 4 and 5.
 """
@@ -88,7 +88,7 @@ RECEIPT = document(
         "redacted": field("secrets replaced by `[redacted]`: `path`, `count`", "array"),
         "repaired": field("what BSON could not hold: `path`, `fault`, `count`", "array"),
         "late": field("older than five minutes on arrival", "bool"),
-        "clock_skew_seconds": field("`timestamp` − `received_at`", "double"),
+        "clock_skew_seconds": field("`timestamp` less `received_at`", "double"),
         "token": field("name of the token it was posted with", "string"),
     },
     *("schema_version", "bytes", "trimmed", "redacted", "late", "clock_skew_seconds", "token"),

@@ -15,6 +15,7 @@ from receiver.intake.rollup import minutes_told
 from receiver.pipelines.catalogue import CATALOGUE, COOKBOOK, EXAMPLE, Recipe
 from receiver.pipelines.rates import minutes, roll_up
 from receiver.pipelines.windows import windows
+from receiver.store.layout import Retention
 from tests.integration.test_storage import make
 from tests.loading import load
 from tests.support import payload
@@ -24,6 +25,8 @@ Documents = Database[dict[str, Any]]
 Payload = dict[str, Any]
 
 HOUR = timedelta(hours=1)
+# The server deletes what is old by its own clock, in the middle of a test too.
+FOR_EVER = Retention(20_000, 20_000, 20_000)
 
 
 def by_name(recipe: Recipe) -> str:
@@ -295,7 +298,7 @@ def test_every_pipeline_refuses_what_is_no_span(recipe: Recipe) -> None:
 def long_history(mongo: MongoClient[dict[str, Any]], mongo_uri: str) -> Iterator[Documents]:
     """Twelve hours of two systems, a snapshot every two minutes, rolled up."""
     name = f"history_{uuid.uuid4().hex[:8]}"
-    make(mongo_uri, name)
+    make(mongo_uri, name, FOR_EVER)
     for system in ("laravel_app", "other"):
         posts = [
             {**snapshot(n, {"request": n + 600}, [row(n - 1, duration=n + 600)]), "system": system}
@@ -393,7 +396,7 @@ def test_the_view_has_a_row_for_each_type(long_history: Documents) -> None:
 
 @pytest.mark.parametrize("times", [1, 10, 100])
 def test_a_roll_up_reads_the_same_however_long_the_history(database: Documents, mongo_uri: str, times: int) -> None:
-    make(mongo_uri, database.name)
+    make(mongo_uri, database.name, FOR_EVER)
     load(database, [snapshot(minute, {"request": 50}, [row(minute - 1)]) for minute in range(-20 * times, 1)])
     with profiled(database) as profile:
         list(database["snapshots"].aggregate(roll_up("laravel_app", *minutes_told(NOON))))
