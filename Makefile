@@ -47,11 +47,13 @@ check: .venv/dev  ## ruff, mypy --strict, the layers
 docs: .venv/dev  ## Write the parts of docs/ that are made from the code
 	$(BIN)/python -m tests.documents
 
-bench: .venv/dev  ## Measure CPU per snapshot, side by side with the straightforward way
+bench: .venv/dev  ## Measure CPU per snapshot, side by side with the straightforward way, and what a long history costs
 	$(BIN)/python -m tests.benchmarks.ingest
+	$(BIN)/python -m tests.benchmarks.history
 
 faults: .venv/dev  ## The long kill and fuzz runs
-	RECEIVER_TEST_ROUNDS=20 RECEIVER_TEST_CASES=100000 $(BIN)/pytest tests/faults
+	RECEIVER_TEST_ROUNDS=20 RECEIVER_TEST_CASES=100000 RECEIVER_TEST_STORIES=3000 \
+		$(BIN)/pytest tests/faults tests/integration/test_rates.py
 
 lock: .venv/dev  ## Pin the newest versions of everything in requirements.lock
 	$(PIP) install --quiet uv
