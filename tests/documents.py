@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from receiver.pipelines.catalogue import COOKBOOK, EXAMPLE, Recipe
-from receiver.pipelines.mongosh import script
+from receiver.pipelines.catalogue import CATALOGUE, COOKBOOK, EXAMPLE, Recipe
+from receiver.pipelines.mongosh import command, script
 from receiver.store.validators import VALIDATORS
 
 ROOT = Path(__file__).parents[1]
+GOLDEN = Path(__file__).parent / "golden"
 WIDTH = 120
 
 
@@ -88,10 +89,17 @@ def replaced(text: str, name: str, body: str) -> str:
     return f"{parts[0]}{first}\n{body}\n\n{last}{parts[4]}"
 
 
+def golden(recipe: Recipe) -> str:
+    """Return the stages of a recipe as they are to stay, unless somebody means to change them."""
+    return command(recipe, EXAMPLE) + "\n"
+
+
 def main() -> None:
     """Write the files."""
     for file in GENERATED:
         (ROOT / file).write_text(generated(file), encoding="utf-8")
+    for recipe in CATALOGUE.values():
+        (GOLDEN / f"{recipe.name}.js").write_text(golden(recipe), encoding="utf-8")
 
 
 if __name__ == "__main__":

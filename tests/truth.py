@@ -92,7 +92,8 @@ def happen(story: Story) -> list[Event]:
 def observe(story: Story, events: list[Event]) -> list[dict[str, Any]]:
     """Return the snapshots that arrive, oldest first."""
     chance = story.chance
-    payloads, seconds = [], chance.uniform(0, story.cadence_seconds)
+    # Some senders are started by cron, at the full minute.
+    payloads, seconds = [], chance.choice([0.0, chance.uniform(0, story.cadence_seconds)])
     while seconds < story.minutes * 60:
         now = story.at(seconds / 60)
         if chance.random() >= story.lost:

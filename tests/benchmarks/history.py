@@ -13,6 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,14 @@ from receiver.pipelines.rates import minutes, roll_up
 from receiver.pipelines.stages import floor_minute
 from receiver.simulator import APPLICATIONS, Application, take_snapshot
 from tests.loading import build
-from tests.support import TOKEN, Receiver, mongod
+from tests.support import TOKEN, Receiver, eventually, mongod
 
 DATABASE = "monitoring"
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 REQUESTS = 200
 ROLL_UPS = 300
+SYSTEMS = 200
+SENDERS = 8
 
 Documents = Database[dict[str, Any]]
 Task = tuple[str, Application, datetime, datetime]
@@ -119,6 +122,7 @@ def measure(receiver: Receiver, database: Documents, end: datetime) -> None:
     measure_api(receiver, database, start, end)
     measure_roll_up(database, end)
     measure_raw(database, end)
+    measure_lag(receiver, database)
 
 
 def measure_api(receiver: Receiver, database: Documents, start: datetime, end: datetime) -> None:
@@ -179,6 +183,21 @@ def measure_raw(database: Documents, end: datetime) -> None:
     with profiled(database, "raw") as profile:
         times = timed(compute, 5)
     report("24 h from the snapshots", times, profile)
+
+
+def measure_lag(receiver: Receiver, database: Documents) -> None:
+    """Have many systems report at once, and see when their minutes are there."""
+    now = datetime.now(UTC)
+    names = [f"many {now.timestamp():.0f} {number}" for number in range(SYSTEMS)]
+    bodies = [msgspec.json.encode({**take_snapshot(APPLICATIONS[1], now), "system": name}) for name in names]
+    began = time.perf_counter()
+    with ThreadPoolExecutor(SENDERS) as pool:
+        statuses = {answer.status_code for answer in pool.map(receiver.post, bodies)}
+    posted = time.perf_counter()
+    wanted = {"system": {"$in": names}, "snapshots": 1}
+    eventually(lambda: database["rates"].count_documents(wanted) == SYSTEMS, seconds=60)
+    lag = time.perf_counter() - posted
+    echo(f"{SYSTEMS} systems at once: answered {statuses} in {posted - began:.1f} s, all rolled up {lag:.1f} s later")
 
 
 def timed(work: Callable[[], None], times: int) -> list[float]:

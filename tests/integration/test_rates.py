@@ -74,6 +74,9 @@ def test_never_more_than_what_happened(scratch: Documents, story: Story) -> None
     payloads = observe(story, events)
     documents = compute(scratch, payloads)
     start, end = span_of(payloads)
+    middle = start + (end - start) // MINUTE // 2 * MINUTE
+    part = list(scratch["snapshots"].aggregate(minutes("story", middle, middle + 3 * MINUTE)))
+    assert part == [one for one in documents if middle <= one["minute"] < middle + 3 * MINUTE]
     snapshots, rows = list(scratch["snapshots"].find()), list(scratch["entries"].find())
     assert documents == reference.rates(snapshots, rows, start, end)
     for document in documents:

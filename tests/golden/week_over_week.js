@@ -1,0 +1,72 @@
+db.rates.aggregate([
+  {
+    $match: {
+      system: "laravel_app",
+      minute: { $gte: ISODate("2026-01-15T12:00:00.000Z"), $lt: ISODate("2026-01-15T13:00:00.000Z") }
+    }
+  },
+  {
+    $project: {
+      figure: [
+        { k: "requests_per_minute", v: "$headline.requests_per_minute" },
+        { k: "exceptions_per_minute", v: "$headline.exceptions_per_minute" },
+        { k: "queries_per_minute", v: "$headline.queries_per_minute" }
+      ]
+    }
+  },
+  { $unwind: "$figure" },
+  { $group: { _id: "$figure.k", mean: { $avg: "$figure.v" }, max: { $max: "$figure.v" } } },
+  { $project: { _id: 0, figure: "$_id", mean: 1, max: 1, is_now: { $literal: true } } },
+  {
+    $unionWith: {
+      coll: "rates",
+      pipeline: [
+        {
+          $match: {
+            system: "laravel_app",
+            minute: { $gte: ISODate("2026-01-08T12:00:00.000Z"), $lt: ISODate("2026-01-08T13:00:00.000Z") }
+          }
+        },
+        {
+          $project: {
+            figure: [
+              { k: "requests_per_minute", v: "$headline.requests_per_minute" },
+              { k: "exceptions_per_minute", v: "$headline.exceptions_per_minute" },
+              { k: "queries_per_minute", v: "$headline.queries_per_minute" }
+            ]
+          }
+        },
+        { $unwind: "$figure" },
+        { $group: { _id: "$figure.k", mean: { $avg: "$figure.v" }, max: { $max: "$figure.v" } } },
+        { $project: { _id: 0, figure: "$_id", mean: 1, max: 1, is_now: { $literal: false } } }
+      ]
+    }
+  },
+  {
+    $group: {
+      _id: "$figure",
+      mean: { $max: { $cond: ["$is_now", "$mean", null] } },
+      max: { $max: { $cond: ["$is_now", "$max", null] } },
+      mean_before: { $max: { $cond: ["$is_now", null, "$mean"] } },
+      max_before: { $max: { $cond: ["$is_now", null, "$max"] } }
+    }
+  },
+  {
+    $project: {
+      _id: 0,
+      figure: "$_id",
+      mean: 1,
+      max: 1,
+      mean_before: 1,
+      max_before: 1,
+      change: {
+        $cond: [
+          { $gt: ["$mean_before", 0] },
+          { $divide: [{ $subtract: ["$mean", "$mean_before"] }, "$mean_before"] },
+          null
+        ]
+      }
+    }
+  },
+  { $sort: { figure: 1 } }
+])
