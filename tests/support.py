@@ -162,8 +162,9 @@ class Receiver:
         return self.client.get(self.address + path)
 
     def log_lines(self) -> list[dict[str, Any]]:
-        """Return what it has logged."""
-        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        """Return what it has logged, as far as the lines are whole."""
+        lines = self.log.read_text().rpartition("\n")[0].splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
     def connect(self) -> socket.socket:
         """Open a bare connection, for what no client library would send."""

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from receiver.pipelines.cookbook.selecting import HOUR, HOUR_MS, hour_of, select_minutes, select_snapshots
 from receiver.pipelines.rates import HEADLINE
-from receiver.pipelines.stages import RATES, Expression, Pipeline, minute_of
+from receiver.pipelines.stages import RATES, Expression, Pipeline, check_span, minute_of
 
 WEEK = timedelta(weeks=1)
 VERSIONS = ("php", "laravel")
@@ -149,6 +149,7 @@ def deploys(system: str, start: datetime, end: datetime) -> Pipeline:
     Reads: snapshots, by the index on system and timestamp, an hour more before; then rates, by the index on system and
     minute.
     """
+    check_span(start, end)
     select = select_snapshots(system, start - HOUR, end)
     versions = {name: {"$ifNull": [f"$server_info.{name}_version", None]} for name in VERSIONS}
     told = {"$project": {"timestamp": 1, **versions}}
