@@ -1,5 +1,7 @@
 """The command ``receiver``."""
 
+import os
+import sys
 from typing import Any
 
 import click
@@ -21,11 +23,16 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; what a person has to know is printed, without a traceback."""
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever reads has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes when it ends
+            raise SystemExit(0) from None
         except ReceiverError as error:
             raise SystemExit(f"receiver: {error}") from None
         except OSError as error:
             raise SystemExit(f"receiver: {error.filename or 'the system'}: {error.strerror}") from None
+        return result
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})

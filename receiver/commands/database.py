@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from receiver.app import retention_of
 from receiver.commands.options import Command, options_for
 from receiver.errors import ReceiverError, StoreUnavailable
 from receiver.logs import configure_logs
 from receiver.settings import Settings, load_settings
-from receiver.store.connection import Store
+from receiver.store.connection import REFUSES, Store
 from receiver.store.embedded_state import read_state
 from receiver.store.layout import Database
 
@@ -31,25 +30,21 @@ def settings_of(config: Path | None, options: dict[str, str | None]) -> Settings
     return load_settings(os.environ, options, config).settings
 
 
-def with_database(
-    settings: Settings, work: Callable[[Database], Awaitable[Result]], *, make_collections: bool = False
-) -> Result:
+def with_database(settings: Settings, work: Callable[[Database], Awaitable[Result]]) -> Result:
     """Run one piece of work on the configured database, or on the embedded one that a receiver runs.
 
     Args:
         settings: that say where it is.
         work: to be done.
-        make_collections: first, as a receiver does that starts; otherwise they are left as they are.
 
     Raises:
         ReceiverError: it cannot be reached.
     """
     configure_logs("error", "console")
     uri = settings.mongodb_uri or _embedded_uri(settings)
-    retention = retention_of(settings) if make_collections else None
 
     async def run() -> Result:
-        store = Store(uri, settings.database, retention=retention, timeout_seconds=settings.store_timeout_seconds)
+        store = Store(uri, settings.database, retention=None, timeout_seconds=settings.store_timeout_seconds)
         await store.open()
         try:
             async with store.operation():
@@ -62,7 +57,8 @@ def with_database(
     try:
         return asyncio.run(run())
     except StoreUnavailable as error:
-        raise ReceiverError(f"{error}. Is the receiver, or the MongoDB of mongodb_uri, running?") from None
+        hint = "" if str(error).startswith(REFUSES) else " Is the receiver, or the MongoDB of mongodb_uri, running?"
+        raise ReceiverError(f"{error}.{hint}") from None
 
 
 def _embedded_uri(settings: Settings) -> str:

@@ -59,17 +59,17 @@ class MomentType(click.ParamType[datetime]):
         """Read what was typed."""
         if isinstance(value, datetime):
             return value
-        if ago := AGO.match(value):
-            return utc_now() - int(ago[1]) * UNITS[ago[2]]
         try:
+            if ago := AGO.match(value):
+                return utc_now() - int(ago[1]) * UNITS[ago[2]]
             moment: datetime = Moment().deserialize(value)
-        except ValidationError:
+        except (ValidationError, OverflowError):
             self.fail(f"{value!r} is neither a moment such as 2026-01-15T12:00 (UTC) nor, for example, 24h", param, ctx)
         return moment.astimezone(UTC)
 
 
 def span_options(command: Command) -> Command:
     """Give a command ``--from`` and ``--to``."""
-    text = "moment, ISO 8601 or how long ago: 90m, 24h, 7d"
-    command = click.option("--to", "end", type=MomentType(), help=f"first {text} that is not wanted")(command)
-    return click.option("--from", "start", type=MomentType(), help=f"earliest {text}")(command)
+    text = "ISO 8601, or how long ago: 90m, 24h, 7d"
+    command = click.option("--to", "end", type=MomentType(), help=f"end of the span, not included: {text}")(command)
+    return click.option("--from", "start", type=MomentType(), help=f"start of the span: {text}")(command)

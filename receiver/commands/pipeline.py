@@ -32,6 +32,9 @@ def pipeline(
         _list()
         return
     recipe = _find(name)
+    for option, value in (("system", system), ("batch_id", batch_id)):
+        if value is not None and option not in recipe.parameters:
+            raise ReceiverError(f"{recipe.name} takes no --{option.replace('_', '-')}.")
     given = {"system": system, "batch_id": batch_id, "start": start, "end": end, "now": utc_now()}
     if all(given[needed] is None for needed in recipe.parameters if needed != "now"):
         click.echo(script(recipe, ANY_SYSTEM, ANY_BATCH))

@@ -11,7 +11,7 @@ from receiver.commands.database import database_options, settings_of, with_datab
 from receiver.commands.options import span_options
 from receiver.errors import ReceiverError
 from receiver.intake.rollup import Span, joined, minutes_told
-from receiver.pipelines.stages import MINUTE, floor_minute
+from receiver.pipelines.stages import MINUTE, floor_minute, floor_step
 from receiver.store.layout import Database
 from receiver.store.rates import find_first_and_last, list_series, run_roll_up
 from receiver.store.systems import list_systems
@@ -43,17 +43,17 @@ def rates() -> None:
 @database_options
 def rates_show(config: Path | None, system: str, last: str, **options: str | None) -> None:
     """Draw the last hour, or more: the mean of each figure; a blank is a gap."""
-    end = floor_minute(utc_now()) + MINUTE
-    start, step = end - timedelta(hours=int(last[:-1])), STEPS[last] * MINUTE
+    step = STEPS[last] * MINUTE
+    end = floor_step(utc_now(), step) + step
+    start = end - timedelta(hours=int(last[:-1]))
     settings = settings_of(config, options)
     points = with_database(settings, lambda database: list_series(database, system, start, end, step))
     if not points:
         known = with_database(settings, list_systems)
         names = ", ".join(one["_id"] for one in known) or "none"
         raise ReceiverError(f"There are no rates of {system} in the last {last}. Known systems: {names}.")
-    begin = min(start, points[0]["minute"])
-    places = {(point["minute"] - begin) // step: point for point in points}
-    columns = [places.get(place) for place in range((end - begin) // step)]
+    places = {(point["minute"] - start) // step: point for point in points}
+    columns = [places.get(place) for place in range((end - start) // step)]
     click.echo(f"{system}, {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC, a column is {STEPS[last]} min")
     for name, (part, figure) in CURVES.items():
         values = [None if point is None else point[part][figure] for point in columns]
@@ -92,7 +92,7 @@ def rates_rebuild(
     if start and end and start >= end:
         raise ReceiverError("--from must be before --to.")
     settings = settings_of(config, options)
-    count = with_database(settings, lambda database: rebuild(database, system, start, end), make_collections=True)
+    count = with_database(settings, lambda database: rebuild(database, system, start, end))
     click.echo(f"{count} minutes looked at.")
 
 

@@ -3,42 +3,59 @@
 import csv
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
+from receiver.app import retention_of
 from receiver.commands.database import database_options, settings_of, with_database
 from receiver.commands.options import span_options
-from receiver.commands.rates import roll_up_all
 from receiver.errors import ReceiverError
 from receiver.intake.document import sighting_of
 from receiver.intake.facts import FACTS, rows_of
-from receiver.intake.rollup import Span, minutes_told
+from receiver.intake.rollup import Span, joined, minutes_told
 from receiver.intake.writer import insert_rows
 from receiver.pipelines.rates import HEADLINE
 from receiver.pipelines.stages import ENTRIES, RATES, RATES_BY_TYPE, SNAPSHOTS, SOURCES
 from receiver.pipelines.views import FIGURES
-from receiver.store.encoding import read_extended_json, write_extended_json
-from receiver.store.layout import Database
+from receiver.store.encoding import (
+    MAX_DOCUMENT_BYTES,
+    NotEncodable,
+    encode,
+    read_extended_json,
+    write_extended_json,
+)
+from receiver.store.layout import Database, make_layout
+from receiver.store.rates import run_roll_up
 from receiver.store.systems import replace_system
 from receiver.store.transfer import (
     ALERTS,
     EXPORTED,
     IMPORTED,
     Faults,
-    Wanted,
+    Portion,
     count_wanted,
     insert_missing,
     stream,
 )
+from schemas.fields import EARLIEST_YEAR, LATEST_YEAR
 
-BATCH = 200
+# Lines are read until they are so long together: a snapshot may have a few megabytes.
+BATCH_BYTES = 8 * 1024 * 1024
 
+Document = dict[str, Any]
+
+# What tells the documents of one kind from those of another.
+NEEDED = {
+    SNAPSHOTS: {"_id", "system", "timestamp", *SOURCES, "server_info", "receipt"},
+    ENTRIES: {"_id", "system", "source", "snapshot_id"},
+    RATES: {"_id", "system", "minute", "inputs"},
+    ALERTS: {"_id", "system", "rule", "status"},
+}
 FACT_NAMES = sorted({name for types in FACTS.values() for extract in types.values() for name in extract({}, {})})
 SECTION_NAMES = ("total_entries", "recent_entries", "entry_types", "error")
 # What a CSV file has of each kind.
@@ -93,7 +110,7 @@ def export(
     NDJSON has them as they are, in MongoDB's extended JSON, for `receiver import` or mongoimport. CSV has their main
     fields, a column each. rates_by_type has a row a system, minute, source and type.
     """
-    wanted = Wanted(kind, system, start, end)
+    wanted = Portion(kind, system, start, end)
 
     async def run(database: Database) -> int:
         documents = stream(database, wanted)
@@ -107,8 +124,8 @@ def export(
 
 
 async def _write_all(
-    documents: AsyncIterator[dict[str, Any]],
-    write: Callable[[dict[str, Any]], object],
+    documents: AsyncIterator[Document],
+    write: Callable[[Document], object],
     advance: Callable[[int], None],
 ) -> int:
     count = 0
@@ -121,17 +138,14 @@ async def _write_all(
 
 @contextmanager
 def _opened(output: Path | None) -> Iterator[TextIO]:
-    """Open the file; a reader of standard output that has seen enough ends the command quietly."""
-    if output is not None:
-        with output.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        return
-    try:
+    """Open the file, which has its name only when it is whole; or lend standard output."""
+    if output is None:
         yield sys.stdout
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes when it ends
-        raise SystemExit(0) from None
+        return
+    part = output.with_name(output.name + ".part")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        yield file
+    part.replace(output)
 
 
 @contextmanager
@@ -140,11 +154,11 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
         yield progress.update
 
 
-def _json_writer(file: TextIO) -> Callable[[dict[str, Any]], object]:
+def _json_writer(file: TextIO) -> Callable[[Document], object]:
     return lambda document: file.write(write_extended_json(document) + "\n")
 
 
-def _csv_writer(file: TextIO, columns: tuple[str, ...]) -> Callable[[dict[str, Any]], object]:
+def _csv_writer(file: TextIO, columns: tuple[str, ...]) -> Callable[[Document], object]:
     writer = csv.writer(file)
     writer.writerow(columns)
     return lambda document: writer.writerow([_cell(_at(document, column)) for column in columns])
@@ -170,22 +184,25 @@ def _cell(value: Any) -> Any:
 def import_(config: Path | None, kind: str, file: Any, **options: str | None) -> None:
     """Read documents of one KIND back from FILE, as `receiver export` wrote them; - is standard input.
 
-    What is stored already stays as it is. Of snapshots, the rows of entries and the rates are made too.
+    What is stored already stays as it is. Of snapshots, the rows of entries and the rates are made too. An import that
+    was interrupted is completed by running it again.
     """
+    settings = settings_of(config, options)
 
     async def run(database: Database) -> tuple[int, int]:
-        seen, new, spans = 0, 0, dict[str, list[Span]]()
+        await make_layout(database, retention_of(settings), only_missing=True)
+        seen, new = 0, 0
         with click.progressbar(length=_size(file), label="Importing", file=sys.stderr) as progress:
-            for lines in iter(lambda: list(islice(file, BATCH)), []):
-                documents = [_read(line, seen + number) for number, line in enumerate(lines, 1)]
+            for lines in iter(lambda: file.readlines(BATCH_BYTES), []):
+                documents = [_read(kind, line, seen + number) for number, line in enumerate(lines, 1)]
                 new += await _insert(database, kind, documents, seen)
-                await FOLLOW_UP.get(kind, _nothing)(database, documents, spans)
+                if kind == SNAPSHOTS:
+                    await _follow_snapshots(database, documents)
                 seen += len(lines)
                 progress.update(sum(map(len, lines)))
-        await roll_up_all(database, spans, "Rolling up") if spans else None
         return seen, new
 
-    seen, new = with_database(settings_of(config, options), run, make_collections=True)
+    seen, new = with_database(settings, run)
     click.echo(f"{new} {kind} imported, {seen - new} were there already.")
 
 
@@ -193,33 +210,45 @@ def _size(file: Any) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-def _read(line: bytes, number: int) -> dict[str, Any]:
+def _read(kind: str, line: bytes, number: int) -> Document:
     try:
         document = read_extended_json(line)
     except ValueError:
         document = None
-    if not isinstance(document, dict) or "_id" not in document:
-        raise ReceiverError(f"Line {number} is not a document as `receiver export` writes them.")
+    if not isinstance(document, dict) or not document.keys() >= NEEDED[kind]:
+        raise ReceiverError(f"Line {number} is not a document of {kind} as `receiver export` writes them.")
+    if kind == SNAPSHOTS and not _is_of_this_age(document["timestamp"]):
+        raise ReceiverError(f"Line {number} has a timestamp that is no moment from {EARLIEST_YEAR} to {LATEST_YEAR}.")
     return document
 
 
-async def _insert(database: Database, kind: str, documents: list[dict[str, Any]], seen: int) -> int:
+def _is_of_this_age(moment: Any) -> bool:
+    return isinstance(moment, datetime) and EARLIEST_YEAR <= moment.year <= LATEST_YEAR
+
+
+async def _insert(database: Database, kind: str, documents: list[Document], seen: int) -> int:
+    encoded = []
+    for number, document in enumerate(documents, seen + 1):
+        try:
+            encoded.append(encode(document))
+        except NotEncodable:
+            raise ReceiverError(f"Line {number} holds what MongoDB cannot.") from None
+        if len(encoded[-1].raw) > MAX_DOCUMENT_BYTES:
+            raise ReceiverError(f"Line {number} is larger than a document of MongoDB may be.")
     try:
-        return await insert_missing(database, kind, documents)
+        return await insert_missing(database, kind, encoded)
     except Faults as error:
         raise ReceiverError(f"Line {seen + error.number + 1} is refused by the collection's validator.") from None
 
 
-async def _follow_snapshots(database: Database, documents: list[dict[str, Any]], spans: dict[str, list[Span]]) -> None:
+async def _follow_snapshots(database: Database, documents: list[Document]) -> None:
+    """Make the rows and the rates that follow from snapshots, and tell their systems."""
+    spans: dict[str, list[Span]] = {}
     for document in documents:
         rows = list(rows_of(document))
         await insert_rows(database, rows)
         await replace_system(database, sighting_of(document))
         spans.setdefault(document["system"], []).append(minutes_told(document["timestamp"], rows))
-
-
-async def _nothing(*_: object) -> None:
-    """Follow up on documents that nothing follows from."""
-
-
-FOLLOW_UP: dict[str, Callable[..., Awaitable[None]]] = {"snapshots": _follow_snapshots}
+    for system, told in spans.items():
+        for span in joined(told):
+            await run_roll_up(database, system, *span)

@@ -56,6 +56,11 @@ class Recipe:
     note: str = ""
 
     @property
+    def is_by_minute(self) -> bool:
+        """Whether its span must be of full minutes."""
+        return self in RATES_RECIPES
+
+    @property
     def name(self) -> str:
         """The name it goes by."""
         return self.build.__name__
@@ -107,7 +112,7 @@ COOKBOOK = (
         24,
         "An exception belongs to the request of the same batch. `times` counts the exceptions, `requests` the "
         "batches they were in. Without `endpoint` are those of jobs and commands, and those whose request was not "
-        "sampled.",
+        "sampled; exceptions without a batch are left out.",
     ),
     Recipe(
         error_rate_by_endpoint,
@@ -235,8 +240,8 @@ COOKBOOK = (
         BY_TIME,
         "When was nothing reported?",
         7 * 24,
-        "More than five minutes between one snapshot and the next, so that no window covers all of it. A silence "
-        "that lasts is not a gap yet.",
+        "More than five minutes between one snapshot and the next, so that no window covers all of it: the gaps "
+        "that ended in the span. A silence that lasts is not a gap yet.",
     ),
     Recipe(
         sampling_systems,

@@ -31,7 +31,7 @@ def script(recipe: Recipe, system: str, batch_id: str) -> str:
     """Write the same with variables, and a line before that sets them: a span that ends now."""
     values = {
         "system": json.dumps(system),
-        "end": "new Date()",
+        "end": "new Date(Math.floor(Date.now() / 60000) * 60000)" if recipe.is_by_minute else "new Date()",
         "now": "new Date()",
         "start": f"new Date(end - {recipe.hours} * 60 * 60 * 1000)",
         "batch_id": json.dumps(batch_id),

@@ -30,6 +30,26 @@ HEADLINE = {
 }
 
 
+def mean_rate(figure: str) -> Expression:
+    """Return what a minute's document adds to the mean of a figure over many minutes.
+
+    That is what was counted where all is known, and the five-minute average elsewhere: it tells a burst once, spread
+    over the five minutes after it. ``per_minute``, the largest of what is proven, tells it in the minute of its growth
+    and in the averages after that too, so a mean of it may be more than what happened.
+
+    Args:
+        figure: of :data:`HEADLINE`.
+    """
+    return {"$max": [_evenly(source, kind) for source, kind in HEADLINE[figure]]}
+
+
+def _evenly(source: str, kind: str) -> Expression:
+    figures = f"${source}.types.{kind}"
+    counted = {"$toDouble": {"$ifNull": [f"{figures}.counted", 0]}}
+    rate = {"$cond": [f"${source}.complete", counted, {"$ifNull": [f"{figures}.average", 0.0]}]}
+    return {"$cond": [{"$gt": [f"${source}", None]}, rate, None]}
+
+
 def roll_up(system: str, start: datetime, end: datetime) -> Pipeline:
     """Build :func:`minutes`, written to ``rates``.
 

@@ -6,7 +6,7 @@ Source: DESIGN.md, sections 2 and 5.
 from datetime import datetime
 from typing import Any
 
-from receiver.pipelines.rates import HEADLINE
+from receiver.pipelines.rates import HEADLINE, mean_rate
 from receiver.pipelines.stages import RATES, SNAPSHOTS, SOURCES, Expression, Pipeline, check_span
 
 SILENT_MINUTES = 10
@@ -25,9 +25,10 @@ def series(system: str, start: datetime, end: datetime, step_minutes: int = 1) -
     Returns:
         Stages yielding, oldest first, ``{"minute": datetime, "minutes": int, "snapshots": int, "headline", "peak",
         "basis", "complete", "response_time_ms", "memory_bytes"}``: ``minutes`` is how many documents there are in the
-        step, ``headline`` their mean, ``peak`` their largest, per minute, None where unknown, ``basis`` what they rest
-        on. ``complete`` says by source in how many of them everything is known. Of response times ``avg`` is over all
-        requests, ``p95`` and ``max`` are the largest of the minutes.
+        step, ``peak`` the largest of their figures, per minute, None where unknown, ``basis`` what these rest on.
+        ``headline`` is the same in a step of one minute, and in longer ones the mean (see ``mean_rate``). ``complete``
+        says by source in how many of the minutes everything is known. Of response times ``avg`` is over all requests,
+        ``p95`` and ``max`` are the largest of the minutes.
 
     Raises:
         ValueError: ``start`` is not before ``end``.
@@ -58,7 +59,7 @@ def _by_step(minutes: int) -> Pipeline:
             "_id": {"$dateTrunc": {"date": "$minute", "unit": "minute", "binSize": minutes}},
             "minutes": {"$sum": 1},
             "snapshots": {"$sum": "$snapshots"},
-            **{f"mean_{name}": {"$avg": f"$headline.{name}_per_minute"} for name in HEADLINE},
+            **{f"mean_{name}": {"$avg": mean_rate(name)} for name in HEADLINE},
             **{f"peak_{name}": {"$max": f"$headline.{name}_per_minute"} for name in HEADLINE},
             **{f"basis_{name}": {"$addToSet": f"$headline.basis.{name}"} for name in HEADLINE},
             **{source: {"$sum": {"$cond": [f"${source}.complete", 1, 0]}} for source in SOURCES},

@@ -3,7 +3,7 @@
 Source: DESIGN.md, section 5.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 Expression = Any
@@ -18,6 +18,7 @@ RATES_BY_TYPE = "rates_by_type"
 SOURCES = ("telescope", "pulse")
 
 MINUTE = timedelta(minutes=1)
+SOME_MIDNIGHT = datetime(2000, 1, 1, tzinfo=UTC)
 # The sender counts what is not older than this.
 WINDOW = timedelta(minutes=5)
 MINUTE_MS = 60_000
@@ -32,6 +33,11 @@ OTHER = "other"
 def floor_minute(moment: datetime) -> datetime:
     """Return the start of the minute that a moment is in."""
     return moment.replace(second=0, microsecond=0)
+
+
+def floor_step(moment: datetime, step: timedelta) -> datetime:
+    """Return the start of the step that a moment is in; steps are counted from midnight, UTC."""
+    return moment - (moment - SOME_MIDNIGHT) % step
 
 
 def check_span(start: datetime, end: datetime) -> None:

@@ -9,6 +9,8 @@ from receiver.store.layout import Database
 
 # Beyond that the server gives up by itself (maxTimeMS): nobody is waiting any more.
 MOST_SECONDS = 30
+# In one round trip, as far as 16 MB go: what a pipeline yields is wanted as a whole.
+ALL = 100_000
 
 
 async def run_pipeline(
@@ -24,5 +26,6 @@ async def run_pipeline(
         seconds: how long it may take, unless the operation it is part of ends before.
     """
     with pymongo.timeout(seconds):
-        cursor = database[collection].aggregate(pipeline, comment=f"receiver {name}")
-        return [document async for document in cursor]
+        cursor = database[collection].aggregate(pipeline, comment=f"receiver {name}", batchSize=ALL)
+        documents: list[dict[str, Any]] = await cursor.to_list(None)
+        return documents

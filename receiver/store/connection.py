@@ -47,6 +47,7 @@ PASSING = {
     13436: "it is starting",
     14031: "its disk is full",
 }
+REFUSES = "MongoDB refuses"
 CONNECTING = "MongoDB is being connected to"
 UNREACHABLE = "MongoDB cannot be reached"
 SLOW = "MongoDB does not answer in time"
@@ -65,7 +66,7 @@ def unavailable_reason(error: BaseException) -> str | None:
         return UNREACHABLE
     for code in _codes(error):
         if code in PASSING:
-            return f"MongoDB refuses: {PASSING[code]}"
+            return f"{REFUSES}: {PASSING[code]}"
     return SLOW if isinstance(error, PyMongoError) and error.timeout else None
 
 
@@ -211,4 +212,4 @@ class Store:
         async with self.operation() as database:
             hello = await database.command("hello")
         if not hello.get("isWritablePrimary"):
-            raise StoreUnavailable(f"MongoDB refuses: {PASSING[10107]}")
+            raise StoreUnavailable(f"{REFUSES}: {PASSING[10107]}")

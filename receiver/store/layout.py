@@ -104,25 +104,37 @@ def _deleted_after(days: int, field: str = "received_at") -> IndexModel:
     return IndexModel([(field, ASCENDING)], name="ttl", expireAfterSeconds=days * DAY_SECONDS)
 
 
-async def make_layout(database: Database, retention: Retention) -> None:
+async def make_layout(database: Database, retention: Retention, *, only_missing: bool = False) -> None:
     """Make the collections as :func:`layouts` says, whatever is there; any number of processes may do so at once.
+
+    Args:
+        database: where.
+        retention: age at which documents are deleted.
+        only_missing: leave the collections that are there as they are, their expiry above all.
 
     Raises:
         PyMongoError: the server is away or refuses.
     """
     existing = {info["name"]: info.get("options", {}) async for info in await database.list_collections()}
+    kept = existing if only_missing else {}
     for layout in layouts(retention):
-        if layout.name not in existing:
-            await _create_collection(database, layout)
-        elif existing[layout.name].get("validator") != layout.validator:
-            await database.command("collMod", layout.name, validator=layout.validator)
-        for index in layout.indexes:
-            await _make_index(database, layout.name, index)
+        if layout.name not in kept:
+            await _make(database, layout, existing.get(layout.name))
     for name, (collection, pipeline) in VIEWS.items():
         if name not in existing:
             await _create(database, name, viewOn=collection, pipeline=pipeline)
-        elif existing[name].get("pipeline") != pipeline:
+        elif name not in kept and existing[name].get("pipeline") != pipeline:
             await database.command("collMod", name, viewOn=collection, pipeline=pipeline)
+
+
+async def _make(database: Database, layout: Layout, options: dict[str, Any] | None) -> None:
+    """Make a collection and its indexes; ``options`` are those it has, None where it is not there."""
+    if options is None:
+        await _create_collection(database, layout)
+    elif options.get("validator") != layout.validator:
+        await database.command("collMod", layout.name, validator=layout.validator)
+    for index in layout.indexes:
+        await _make_index(database, layout.name, index)
 
 
 async def _create_collection(database: Database, layout: Layout) -> None:

@@ -8,13 +8,16 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from receiver.pipelines.stages import SNAPSHOTS, SOURCES
-from receiver.store.encoding import EncodedDocument
+from receiver.store.encoding import EncodedDocument, encode, plain
 from receiver.store.layout import Database
 
 SLICE = 50
+# A page ends before its limit where senders' texts are huge.
+MOST_BYTES = 4 * 1024 * 1024
 # What a list shows of a snapshot: everything but its rows, and what only the sender knows the meaning of.
 LISTED = {
-    **dict.fromkeys(("system", "timestamp", "received_at", "server_info", "receipt"), 1),
+    **dict.fromkeys(("system", "timestamp", "received_at", "receipt"), 1),
+    **{f"server_info.{name}": 1 for name in ("php_version", "laravel_version", "memory_usage", "peak_memory")},
     **{
         f"{source}.{name}": 1
         for source in SOURCES
@@ -74,7 +77,8 @@ async def find_newest_received_at(database: Database, before: datetime) -> datet
 
 async def find_snapshot(database: Database, snapshot_id: str) -> dict[str, Any] | None:
     """Find a snapshot by its id."""
-    return await database[SNAPSHOTS].find_one({"_id": snapshot_id})
+    found = await database[SNAPSHOTS].find_one({"_id": snapshot_id})
+    return None if found is None else dict(plain(found))
 
 
 @dataclass(frozen=True)
@@ -115,18 +119,22 @@ async def list_snapshots(
     """List snapshots, newest first, without their rows.
 
     Returns:
-        The documents, and ``(at, skip)`` of the next page; None where there is none.
+        The documents, and ``(at, skip)`` of the next page; None where there is none. A page ends early when it has
+        :data:`MOST_BYTES`.
 
     Reads: snapshots by the index on system and timestamp, on timestamp, or on the types of entries.
     """
-    limit = wanted.limit
-    cursor = database[SNAPSHOTS].find(wanted.filter(), LISTED).sort("timestamp", -1).skip(wanted.skip).limit(limit + 1)
-    found = await cursor.to_list(limit + 1)
-    if len(found) <= limit:
-        return found, None
-    at = found[limit - 1]["timestamp"]
-    skip = sum(one["timestamp"] == at for one in found[:limit])
-    return found[:limit], (at, skip + wanted.skip if at == wanted.at else skip)
+    cursor = database[SNAPSHOTS].find(wanted.filter(), LISTED).sort("timestamp", -1).skip(wanted.skip)
+    found: list[dict[str, Any]] = []
+    size = 0
+    async for one in cursor.limit(wanted.limit + 1):
+        if len(found) == wanted.limit or size > MOST_BYTES:
+            at = found[-1]["timestamp"]
+            skip = sum(listed["timestamp"] == at for listed in found)
+            return found, (at, skip + wanted.skip if at == wanted.at else skip)
+        found.append(plain(one))
+        size += len(encode(one).raw)
+    return found, None
 
 
 async def insert_snapshot(database: Database, snapshot: EncodedDocument) -> bool:

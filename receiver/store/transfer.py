@@ -9,6 +9,7 @@ from pymongo.errors import BulkWriteError
 
 from receiver.pipelines.stages import ENTRIES, RATES, RATES_BY_TYPE, SNAPSHOTS
 from receiver.pipelines.views import rates_by_type
+from receiver.store.encoding import EncodedDocument, plain
 from receiver.store.entries import DUPLICATE_KEY
 from receiver.store.layout import Database
 
@@ -39,7 +40,7 @@ class Faults(Exception):  # noqa: N818 - it reads as what it is
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Portion:
     """Which documents.
 
     Args:
@@ -61,7 +62,7 @@ class Wanted:
         return {**system, **({EXPORTED[self.kind]: span} if span else {})}
 
 
-async def count_wanted(database: Database, wanted: Wanted) -> int:
+async def count_wanted(database: Database, wanted: Portion) -> int:
     """Count them; an estimate where all are wanted."""
     found = wanted.filter()
     if found or wanted.kind == RATES_BY_TYPE:
@@ -69,7 +70,7 @@ async def count_wanted(database: Database, wanted: Wanted) -> int:
     return int(await database[wanted.kind].estimated_document_count())
 
 
-async def stream(database: Database, wanted: Wanted) -> AsyncIterator[dict[str, Any]]:
+async def stream(database: Database, wanted: Portion) -> AsyncIterator[dict[str, Any]]:
     """Yield them: snapshots and rates oldest first, by an index; others in the order in which they are stored."""
     collection, stages = wanted.kind, [{"$match": wanted.filter()}]
     if wanted.kind in (SNAPSHOTS, RATES, RATES_BY_TYPE):
@@ -78,10 +79,10 @@ async def stream(database: Database, wanted: Wanted) -> AsyncIterator[dict[str, 
         collection = RATES
         stages += rates_by_type()
     async for document in database[collection].aggregate(stages, batchSize=BATCH, allowDiskUse=True):
-        yield document
+        yield plain(document)
 
 
-async def insert_missing(database: Database, kind: str, documents: Sequence[dict[str, Any]]) -> int:
+async def insert_missing(database: Database, kind: str, documents: Sequence[EncodedDocument]) -> int:
     """Insert documents whose ``_id`` is not there yet.
 
     Returns:

@@ -33,11 +33,9 @@ def to_json(body: dict[str, Any]) -> bytes:
     return msgspec.json.encode(body, enc_hook=_plain) + b"\n"
 
 
-def _plain(value: Any) -> int:
-    """Write the driver's own kind of integer as one."""
-    if isinstance(value, int):
-        return int(value)
-    raise NotImplementedError(type(value).__name__)
+def _plain(value: Any) -> int | str:
+    """Write the driver's own kind of integer as one; of other kinds that somebody put into the database, the text."""
+    return int(value) if isinstance(value, int) else str(value)
 
 
 def error_body(refusal: Refusal, clock: Clock, request_id: str) -> bytes:
@@ -65,4 +63,4 @@ def framework_refusal(error: HTTPException) -> Refusal:
 def store_refusal(error: StoreUnavailable) -> Refusal:
     """Word why nothing can be stored now."""
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    return Refusal(ErrorCode.STORE_UNAVAILABLE, f"Cannot store now: {error}", headers=retry)
+    return Refusal(ErrorCode.STORE_UNAVAILABLE, f"Not possible now: {error}", headers=retry)

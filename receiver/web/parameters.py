@@ -11,6 +11,7 @@ from quart import Request
 
 from receiver.errors import ErrorCode, Refusal
 from schemas.faults import flatten
+from schemas.fields import EARLIEST_YEAR, LATEST_YEAR
 
 
 def load_parameters(request: Request, schema: Schema) -> dict[str, Any]:
@@ -20,6 +21,9 @@ def load_parameters(request: Request, schema: Schema) -> dict[str, Any]:
         Refusal: INVALID_DATA, with every fault by its parameter.
     """
     try:
+        repeated = [name for name, values in request.args.lists() if len(values) > 1]
+        if repeated:
+            raise ValidationError({name: ["Given more than once."] for name in repeated})
         loaded: dict[str, Any] = schema.load(request.args.to_dict())
     except ValidationError as error:
         raise invalid(dict(flatten(error.messages_dict))) from None
@@ -58,8 +62,8 @@ def utc(moment: datetime) -> datetime:
     """Read a cursor's moment as UTC.
 
     Raises:
-        Refusal: it has no zone, so it is not one that we wrote.
+        Refusal: it has no zone, or is of another age, so it is not one that we wrote.
     """
-    if moment.tzinfo is None:
+    if moment.tzinfo is None or not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
         raise invalid({"cursor": ["Not a cursor of this address."]})
     return moment.astimezone(UTC)

@@ -1,12 +1,12 @@
 """``GET /api/rates``: the series of one application, a point a minute or more."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from quart import Blueprint, Response, request
 
 from receiver.clock import Clock
-from receiver.pipelines.stages import MINUTE, floor_minute
+from receiver.pipelines.stages import MINUTE, floor_minute, floor_step
 from receiver.store.rates import find_next_minute, list_series
 from receiver.web.envelope import answer
 from receiver.web.parameters import load_parameters, read_cursor, utc, write_cursor
@@ -16,7 +16,6 @@ from schemas.queries import STEPS, RatesQuery
 QUERY = RatesQuery()
 
 DEFAULT_SPAN = timedelta(hours=1)
-SOME_MIDNIGHT = datetime(2000, 1, 1, tzinfo=UTC)
 # However long the steps are: what one page may cost.
 LONGEST_PAGE = timedelta(days=45)
 
@@ -48,8 +47,3 @@ def _span(wanted: dict[str, Any], clock: Clock) -> tuple[datetime, datetime]:
     if wanted["cursor"] is not None:
         start = max(start, utc(read_cursor(wanted["cursor"], datetime)))
     return floor_minute(start), end
-
-
-def floor_step(moment: datetime, step: timedelta) -> datetime:
-    """Return the start of the step that a moment is in; steps are counted from midnight, UTC."""
-    return moment - (moment - SOME_MIDNIGHT) % step

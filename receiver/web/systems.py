@@ -19,7 +19,7 @@ def systems_blueprint(reading: Reading) -> Blueprint:
     async def systems() -> Response:
         reading.admit(request)
         wanted = load_parameters(request, QUERY)
-        after = read_cursor(wanted["cursor"], str) if wanted["cursor"] else ""
+        after = read_cursor(wanted["cursor"], str) if wanted["cursor"] is not None else ""
         limit = wanted["limit"]
         async with reading.store.operation() as database:
             found = await list_overview(database, reading.clock(), after, limit + 1)

@@ -90,6 +90,9 @@ def test_a_token_that_may_only_post_may_not_read(mongo_uri: str, database: Docum
         ("/api/rates", "limit", "2001"),
         ("/api/rates", "cursor", "bnVsbA"),
         ("/api/rates", "system", ""),
+        ("/api/rates", "cursor", "Ijk5OTktMTItMzFUMjM6NTk6NTlaIg"),  # the year 9999
+        ("/api/snapshots", "cursor", "WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwwXQ"),  # the year 1
+        ("/api/systems", "cursor", ""),
     ],
 )
 def test_a_parameter_that_is_off_is_named(receiver: Receiver, path: str, field: str, value: str) -> None:
@@ -98,6 +101,48 @@ def test_a_parameter_that_is_off_is_named(receiver: Receiver, path: str, field: 
     assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_DATA")
     assert list(answer.json()["errors"]) == [field]
     assert field in answer.json()["message"]
+
+
+@pytest.mark.parametrize("path", ["/api/systems?limit=1&limit=2", "/api/rates?system=a&system=b"])
+def test_a_parameter_that_is_repeated(receiver: Receiver, path: str) -> None:
+    answer = receiver.client.get(receiver.address + path, headers={"x-api-token": TOKEN})
+    (messages,) = answer.json()["errors"].values()
+    assert (answer.status_code, messages) == (400, ["Given more than once."])
+
+
+def test_a_burst_is_told_once_in_steps(receiver: Receiver, database: Documents) -> None:
+    for minute in range(60):
+        count = 100 if 20 <= minute < 25 else 0
+        receiver.post(snapshot(minute + 0.5, {"exception": count, "log": 200}))
+    eventually(lambda: database["rates"].count_documents({"snapshots": 1}) == 60)
+    eventually(lambda: database["rates"].count_documents({"headline.exceptions_per_minute": 20.0}) == 4)
+    span = {"from_": moment(0).isoformat(), "to": moment(60).isoformat()}
+
+    def told(step: str) -> list[float]:
+        points = data(receiver, "/api/rates", system="laravel_app", step=step, **span)
+        return [point["headline"]["exceptions_per_minute"] for point in points]
+
+    assert told("1m")[20:26] == [100.0, 20.0, 20.0, 20.0, 20.0, 0.0]
+    assert told("5m") == [20.0 if number == 4 else 0.0 for number in range(12)]
+    assert told("1h") == [pytest.approx(100 / 60)]
+
+
+def test_what_looks_like_a_reference_is_answered_as_it_was_sent(receiver: Receiver) -> None:
+    reference = {"$ref": "c", "$id": "1"}
+    posted = snapshot(0, rows=[row(0, payload=reference)], server_info={"extra": reference}, extra=reference)
+    snapshot_id = receiver.post(posted).json()["snapshot_id"]
+    assert len(data(receiver, "/api/snapshots")) == 1
+    found = data(receiver, f"/api/snapshots/{snapshot_id}")
+    assert found["server_info"]["extra"] == found["extra"] == reference
+    assert found["telescope"]["recent_entries_data"][0]["content"]["payload"] == reference
+
+
+def test_a_page_of_huge_texts_ends_early(receiver: Receiver) -> None:
+    posts = [snapshot(n, telescope={"error": "x" * 3_000_000}) for n in range(4)]
+    ids = [receiver.post(post).json()["snapshot_id"] for post in posts]
+    found = list(pages(receiver, "/api/snapshots"))
+    assert [len(page) for page in found] == [2, 2]
+    assert [one["_id"] for page in found for one in page] == ids[::-1]
 
 
 def test_rates_are_of_one_system(receiver: Receiver) -> None:
@@ -260,9 +305,10 @@ def test_the_series_in_steps(receiver: Receiver, database: Documents) -> None:
     span = {"from_": moment(0).isoformat(), "to": moment(10).isoformat()}
     first, second = data(receiver, "/api/rates", system="laravel_app", step="5m", **span)
     assert (first["minute"], first["minutes"], first["snapshots"]) == ("2026-01-15T12:00:00Z", 5, 5)
-    # 0, then the growth of 5 a minute; from the sixth minute on the average of 25 and more is larger.
-    assert first["headline"]["requests_per_minute"] == (1 + 5 + 5 + 5 + 5) / 5
+    # The windows / 5. The largest figure is their growth of 5 a minute, until the windows / 5 are larger.
+    assert first["headline"]["requests_per_minute"] == (0 + 1 + 2 + 3 + 4) / 5
     assert second["headline"]["requests_per_minute"] == (5 + 6 + 7 + 8 + 9) / 5
+    assert first["peak"]["requests_per_minute"] == 5.0
     assert second["peak"]["requests_per_minute"] == 9.0
     assert first["response_time_ms"] == {"count": 5, "avg": 3.0, "p95": 5.0, "max": 5.0}
     assert second["basis"]["queries"] == ["average"]

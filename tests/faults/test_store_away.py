@@ -108,5 +108,5 @@ def test_a_wrong_password_is_told_without_showing_it(tmp_path: Path, mongo_uri: 
     wrong = mongo_uri.replace("mongodb://receiver:", "mongodb://receiver:wrong-")
     with Receiver(tmp_path, RECEIVER_MONGODB_URI=wrong) as receiver:
         said = eventually(lambda: "password" in (answer := receiver.get("/readyz").json()["message"]) and answer)
-        assert said == "Cannot store now: MongoDB refuses: the user name or password is wrong"
+        assert said == "Not possible now: MongoDB refuses: the user name or password is wrong"
         assert "wrong-" not in receiver.log.read_text()

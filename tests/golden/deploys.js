@@ -59,7 +59,38 @@ db.snapshots.aggregate([
         {
           $group: {
             _id: null,
-            exceptions_per_minute: { $avg: "$headline.exceptions_per_minute" },
+            exceptions_per_minute: {
+              $avg: {
+                $max: [
+                  {
+                    $cond: [
+                      { $gt: ["$telescope", null] },
+                      {
+                        $cond: [
+                          "$telescope.complete",
+                          { $toDouble: { $ifNull: ["$telescope.types.exception.counted", 0] } },
+                          { $ifNull: ["$telescope.types.exception.average", Double(0)] }
+                        ]
+                      },
+                      null
+                    ]
+                  },
+                  {
+                    $cond: [
+                      { $gt: ["$pulse", null] },
+                      {
+                        $cond: [
+                          "$pulse.complete",
+                          { $toDouble: { $ifNull: ["$pulse.types.exception.counted", 0] } },
+                          { $ifNull: ["$pulse.types.exception.average", Double(0)] }
+                        ]
+                      },
+                      null
+                    ]
+                  }
+                ]
+              }
+            },
             total_ms: { $sum: { $multiply: ["$response_time_ms.avg", "$response_time_ms.count"] } },
             requests: { $sum: "$response_time_ms.count" }
           }
@@ -92,7 +123,38 @@ db.snapshots.aggregate([
         {
           $group: {
             _id: null,
-            exceptions_per_minute: { $avg: "$headline.exceptions_per_minute" },
+            exceptions_per_minute: {
+              $avg: {
+                $max: [
+                  {
+                    $cond: [
+                      { $gt: ["$telescope", null] },
+                      {
+                        $cond: [
+                          "$telescope.complete",
+                          { $toDouble: { $ifNull: ["$telescope.types.exception.counted", 0] } },
+                          { $ifNull: ["$telescope.types.exception.average", Double(0)] }
+                        ]
+                      },
+                      null
+                    ]
+                  },
+                  {
+                    $cond: [
+                      { $gt: ["$pulse", null] },
+                      {
+                        $cond: [
+                          "$pulse.complete",
+                          { $toDouble: { $ifNull: ["$pulse.types.exception.counted", 0] } },
+                          { $ifNull: ["$pulse.types.exception.average", Double(0)] }
+                        ]
+                      },
+                      null
+                    ]
+                  }
+                ]
+              }
+            },
             total_ms: { $sum: { $multiply: ["$response_time_ms.avg", "$response_time_ms.count"] } },
             requests: { $sum: "$response_time_ms.count" }
           }

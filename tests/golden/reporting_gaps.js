@@ -7,6 +7,19 @@ db.snapshots.aggregate([
   },
   { $project: { _id: 0, timestamp: 1 } },
   {
+    $unionWith: {
+      coll: "snapshots",
+      pipeline: [
+        {
+          $match: { system: "laravel_app", timestamp: { $lt: ISODate("2026-01-15T12:00:00.000Z") } }
+        },
+        { $sort: { timestamp: -1 } },
+        { $limit: 1 },
+        { $project: { _id: 0, timestamp: 1 } }
+      ]
+    }
+  },
+  {
     $setWindowFields: { sortBy: { timestamp: 1 }, output: { from: { $shift: { output: "$timestamp", by: -1 } } } }
   },
   {

@@ -8,14 +8,89 @@ db.rates.aggregate([
   {
     $project: {
       figure: [
-        { k: "requests_per_minute", v: "$headline.requests_per_minute" },
-        { k: "exceptions_per_minute", v: "$headline.exceptions_per_minute" },
-        { k: "queries_per_minute", v: "$headline.queries_per_minute" }
+        {
+          name: "requests_per_minute",
+          evenly: {
+            $max: [
+              {
+                $cond: [
+                  { $gt: ["$telescope", null] },
+                  {
+                    $cond: [
+                      "$telescope.complete",
+                      { $toDouble: { $ifNull: ["$telescope.types.request.counted", 0] } },
+                      { $ifNull: ["$telescope.types.request.average", Double(0)] }
+                    ]
+                  },
+                  null
+                ]
+              }
+            ]
+          },
+          most: "$headline.requests_per_minute"
+        },
+        {
+          name: "exceptions_per_minute",
+          evenly: {
+            $max: [
+              {
+                $cond: [
+                  { $gt: ["$telescope", null] },
+                  {
+                    $cond: [
+                      "$telescope.complete",
+                      { $toDouble: { $ifNull: ["$telescope.types.exception.counted", 0] } },
+                      { $ifNull: ["$telescope.types.exception.average", Double(0)] }
+                    ]
+                  },
+                  null
+                ]
+              },
+              {
+                $cond: [
+                  { $gt: ["$pulse", null] },
+                  {
+                    $cond: [
+                      "$pulse.complete",
+                      { $toDouble: { $ifNull: ["$pulse.types.exception.counted", 0] } },
+                      { $ifNull: ["$pulse.types.exception.average", Double(0)] }
+                    ]
+                  },
+                  null
+                ]
+              }
+            ]
+          },
+          most: "$headline.exceptions_per_minute"
+        },
+        {
+          name: "queries_per_minute",
+          evenly: {
+            $max: [
+              {
+                $cond: [
+                  { $gt: ["$telescope", null] },
+                  {
+                    $cond: [
+                      "$telescope.complete",
+                      { $toDouble: { $ifNull: ["$telescope.types.query.counted", 0] } },
+                      { $ifNull: ["$telescope.types.query.average", Double(0)] }
+                    ]
+                  },
+                  null
+                ]
+              }
+            ]
+          },
+          most: "$headline.queries_per_minute"
+        }
       ]
     }
   },
   { $unwind: "$figure" },
-  { $group: { _id: "$figure.k", mean: { $avg: "$figure.v" }, max: { $max: "$figure.v" } } },
+  {
+    $group: { _id: "$figure.name", mean: { $avg: "$figure.evenly" }, max: { $max: "$figure.most" } }
+  },
   { $project: { _id: 0, figure: "$_id", mean: 1, max: 1, is_now: { $literal: true } } },
   {
     $unionWith: {
@@ -30,14 +105,89 @@ db.rates.aggregate([
         {
           $project: {
             figure: [
-              { k: "requests_per_minute", v: "$headline.requests_per_minute" },
-              { k: "exceptions_per_minute", v: "$headline.exceptions_per_minute" },
-              { k: "queries_per_minute", v: "$headline.queries_per_minute" }
+              {
+                name: "requests_per_minute",
+                evenly: {
+                  $max: [
+                    {
+                      $cond: [
+                        { $gt: ["$telescope", null] },
+                        {
+                          $cond: [
+                            "$telescope.complete",
+                            { $toDouble: { $ifNull: ["$telescope.types.request.counted", 0] } },
+                            { $ifNull: ["$telescope.types.request.average", Double(0)] }
+                          ]
+                        },
+                        null
+                      ]
+                    }
+                  ]
+                },
+                most: "$headline.requests_per_minute"
+              },
+              {
+                name: "exceptions_per_minute",
+                evenly: {
+                  $max: [
+                    {
+                      $cond: [
+                        { $gt: ["$telescope", null] },
+                        {
+                          $cond: [
+                            "$telescope.complete",
+                            { $toDouble: { $ifNull: ["$telescope.types.exception.counted", 0] } },
+                            { $ifNull: ["$telescope.types.exception.average", Double(0)] }
+                          ]
+                        },
+                        null
+                      ]
+                    },
+                    {
+                      $cond: [
+                        { $gt: ["$pulse", null] },
+                        {
+                          $cond: [
+                            "$pulse.complete",
+                            { $toDouble: { $ifNull: ["$pulse.types.exception.counted", 0] } },
+                            { $ifNull: ["$pulse.types.exception.average", Double(0)] }
+                          ]
+                        },
+                        null
+                      ]
+                    }
+                  ]
+                },
+                most: "$headline.exceptions_per_minute"
+              },
+              {
+                name: "queries_per_minute",
+                evenly: {
+                  $max: [
+                    {
+                      $cond: [
+                        { $gt: ["$telescope", null] },
+                        {
+                          $cond: [
+                            "$telescope.complete",
+                            { $toDouble: { $ifNull: ["$telescope.types.query.counted", 0] } },
+                            { $ifNull: ["$telescope.types.query.average", Double(0)] }
+                          ]
+                        },
+                        null
+                      ]
+                    }
+                  ]
+                },
+                most: "$headline.queries_per_minute"
+              }
             ]
           }
         },
         { $unwind: "$figure" },
-        { $group: { _id: "$figure.k", mean: { $avg: "$figure.v" }, max: { $max: "$figure.v" } } },
+        {
+          $group: { _id: "$figure.name", mean: { $avg: "$figure.evenly" }, max: { $max: "$figure.most" } }
+        },
         { $project: { _id: 0, figure: "$_id", mean: 1, max: 1, is_now: { $literal: false } } }
       ]
     }

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from click.testing import CliRunner, Result
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -88,6 +90,8 @@ def test_every_pipeline_can_be_printed(name: str) -> None:
         (["export", "everything"], "'everything' is not one of 'snapshots', 'entries', 'rates', 'alerts'"),
         (["import", "snapshots", "none.ndjson"], "none.ndjson"),
         (["rates", "show"], "Missing option '--system'"),
+        (["pipeline", "sampling_systems", "--system", "x"], "receiver: sampling_systems takes no --system."),
+        (["pipeline", "counted", "--system", "x", "--from", "999999d"], "'999999d' is neither a moment"),
     ],
     ids=" ".join,
 )
@@ -136,7 +140,7 @@ def test_an_export_is_of_a_system_and_a_span(filled: Receiver) -> None:
     span = ("--from", "2025-09-14T19:43", "--to", "2025-09-14T19:46")
     lines = text("export", "snapshots", "--system", "laravel_app", *span, **given).splitlines()
     moments = [json.loads(line)["timestamp"]["$date"] for line in lines]
-    assert moments == [f"2025-09-14T19:{minute}:00Z" for minute in (43, 44, 45)]
+    assert moments == [f"2025-09-14T19:{minute}:00.000Z" for minute in (43, 44, 45)]
     assert text("export", "entries", "--system", "nobody", **given) == ""
 
 
@@ -162,8 +166,9 @@ def test_cells_hold_what_is_stored(filled: Receiver, database: Documents) -> Non
     assert found["basis"] == "growth"
 
 
-def test_a_reader_that_has_seen_enough_ends_the_export_quietly(filled: Receiver, tmp_path: Path) -> None:
-    command = f"{sys.executable} -m receiver export snapshots | head -1"
+@pytest.mark.parametrize("words", ["export snapshots", "pipeline roll_up"])
+def test_a_reader_that_has_seen_enough_ends_a_command_quietly(filled: Receiver, tmp_path: Path, words: str) -> None:
+    command = f"{sys.executable} -m receiver {words} | head -1"
     variables = {**settings(filled), "PATH": "/usr/bin:/bin"}
     result = subprocess.run(
         ["/bin/bash", "-o", "pipefail", "-c", command], cwd=tmp_path, env=variables, capture_output=True, text=True
@@ -177,14 +182,95 @@ def test_a_line_that_is_no_document(receiver: Receiver, tmp_path: Path, line: st
     (tmp_path / "bad.ndjson").write_text(line + "\n")
     result = call("import", "rates", "bad.ndjson", **settings(receiver))
     assert result.exit_code == 1
-    assert "receiver: Line 1 is not a document as `receiver export` writes them." in result.output
+    assert "receiver: Line 1 is not a document of rates as `receiver export` writes them." in result.output
 
 
 def test_a_document_of_another_kind_is_refused(filled: Receiver, tmp_path: Path) -> None:
     (tmp_path / "e.ndjson").write_text(text("export", "entries", **settings(filled)))
     result = call("import", "snapshots", "e.ndjson", **settings(filled))
     assert result.exit_code == 1
-    assert "receiver: Line 1 is refused by the collection's validator." in result.output
+    assert "receiver: Line 1 is not a document of snapshots as `receiver export` writes them." in result.output
+
+
+ODD = {
+    **{
+        name: {f"${name}": "x"}
+        for name in ("date", "oid", "numberLong", "uuid", "regex", "undefined", "object", "minKey")
+    },
+    "ref": {"$ref": "c", "$id": "1"},
+    "date": {"$date": "2026-01-15T12:00:00Z"},
+    "object": {"$object": [["a", 1]]},
+    "numbers": [0, -0.0, 1.5, 2**31, 2**40, -(2**62), 1e300],
+    "texts": ["\u2028", "\ud83d\ude00", "", " ", "$x", "a.b"],
+    "nothing": [None, True, False, [], {}],
+}
+
+
+def test_what_looks_like_something_else_stays_as_it_was(
+    receiver: Receiver, database: Documents, tmp_path: Path
+) -> None:
+    odd = row(0, "request", method="GET", payload=ODD)
+    reference = {**row(0, "request"), "content": {"$ref": "c", "$id": "1", "method": "GET"}}
+    extra = {"server_info": {"memory_usage": 1, "extra": {"$ref": "c", "$id": "1"}}}
+    receiver.post(snapshot(0, {"request": 2}, [odd, reference], **extra))
+    eventually(lambda: database["rates"].find_one({"snapshots": 1}))
+    given = settings(receiver)
+    raw = database.get_collection("snapshots", codec_options=CodecOptions(document_class=RawBSONDocument))
+    (before,), rows = raw.find(), stored(database)["entries"]
+    (tmp_path / "odd.ndjson").write_text(text("export", "snapshots", **given))
+    for name in ("snapshots", "entries", "rates"):
+        database[name].delete_many({})
+    text("import", "snapshots", "odd.ndjson", **given)
+    (after,) = raw.find()
+    assert after.raw == before.raw
+    assert stored(database)["entries"] == rows
+    assert {row["method"] for row in rows} == {"GET"}
+
+
+def test_a_command_leaves_the_expiry_of_what_is_there(receiver: Receiver, database: Documents, tmp_path: Path) -> None:
+    receiver.post(snapshot(0))
+    (tmp_path / "none.ndjson").write_text("")
+    given = {**settings(receiver), "RECEIVER_RETENTION_DAYS": "1", "RECEIVER_RATES_RETENTION_DAYS": "1"}
+    text("import", "snapshots", "none.ndjson", **given)
+    text("rates", "rebuild", **given)
+    for name, days in (("snapshots", 30), ("entries", 90), ("rates", 400)):
+        assert database[name].index_information()["ttl"]["expireAfterSeconds"] == days * 86_400
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            {"timestamp": {"$date": "0001-01-01T00:00:00Z"}},
+            "Line 2 has a timestamp that is no moment from 2000 to 2100.",
+        ),
+        ({"timestamp": "2026"}, "Line 2 has a timestamp that is no moment from 2000 to 2100."),
+        ({"n": 10**30}, "Line 2 holds what MongoDB cannot."),
+        ({"a\x00b": 1}, "Line 2 holds what MongoDB cannot."),
+        ({"n": "\ud800"}, "Line 2 holds what MongoDB cannot."),
+        ({"n": "x" * 17_000_000}, "Line 2 is larger than a document of MongoDB may be."),
+        ({"received_at": 5}, "Line 2 is refused by the collection's validator."),
+    ],
+    ids=[*"abcdefg"],
+)
+def test_a_document_that_cannot_be_stored(
+    receiver: Receiver, tmp_path: Path, change: dict[str, Any], sentence: str
+) -> None:
+    receiver.post(snapshot(0))
+    line = text("export", "snapshots", **settings(receiver))
+    document = json.loads(line)
+    if "timestamp" not in change:
+        document["_id"] = "another"
+    (tmp_path / "odd.ndjson").write_text(line + json.dumps({**document, **change}) + "\n")
+    result = call("import", "snapshots", "odd.ndjson", **settings(receiver))
+    assert (result.exit_code, result.output.splitlines()[-1]) == (1, f"receiver: {sentence}")
+
+
+def test_an_export_that_breaks_leaves_the_one_before(filled: Receiver, tmp_path: Path) -> None:
+    (tmp_path / "out.ndjson").write_text("before")
+    (tmp_path / "out.ndjson.part").mkdir()
+    assert call("export", "entries", "--output", "out.ndjson", **settings(filled)).exit_code == 1
+    assert (tmp_path / "out.ndjson").read_text() == "before"
 
 
 def test_rates_are_rebuilt(filled: Receiver, database: Documents) -> None:

@@ -59,10 +59,10 @@ ITEMS = {"sql_hash": "shape-of-items", "sql": ITEM, "file": "/app/Cart.php", "li
 REPORTS = {"sql_hash": "shape-of-report", "sql": REPORT, "file": "/app/Report.php", "line": 7}
 
 # The minutes of the shop that snapshots tell of: 12:00 to 12:05 (all rows arrived, so they are counted), 12:06 (the
-# second snapshot alone: its window / 5, or what the window grew), 13:00 to 13:05 and 13:06 (windows / 5), and 14:25 to
+# second snapshot alone: its window / 5), 13:00 to 13:05 and 13:06 (windows / 5), and 14:25 to
 # 14:31, when nothing happens.
 MINUTES, COMPLETE_MINUTES = 7 + 7 + 7, 6 + 0 + 6
-REQUESTS_NOW = [0, 2, 2, 0, 2, 2, 8 - 6, *[60 / 5] * 6, 60 / 5, *[0] * 7]
+REQUESTS_NOW = [0, 2, 2, 0, 2, 2, 8 / 5, *[60 / 5] * 6, 60 / 5, *[0] * 7]
 EXCEPTIONS_NOW = [1, 1, 0, 1, 2, 0, 4 / 5, *[10 / 5] * 6, 5 / 5, *[0] * 7]
 QUERIES_NOW = [0, 11, 10, 5, 0, 0, 26 / 5, *[0] * 6, 0, *[0] * 7]
 
@@ -256,8 +256,9 @@ EXPECTED: dict[str, list[Row]] = {
             "after": {"exceptions_per_minute": mean([0, 0, 1, 0, 0, 0, 0, 1 / 5]), "response_time_ms": 9000},
         },
     ],
-    # The five minutes from 12:00 to 12:05 are not too long.
+    # The first began before the span; the five minutes from 12:00 to 12:05 are not too long.
     "reporting_gaps": [
+        {"from": at("11:00:00"), "to": at("12:00:00"), "minutes": 60},
         {"from": at("12:06:00"), "to": at("13:05:00"), "minutes": 59},
         {"from": at("13:06:00"), "to": at("14:30:00"), "minutes": 84},
     ],

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from receiver.pipelines.cookbook.selecting import MOST_ROWS, select_snapshots
-from receiver.pipelines.stages import SOURCES, WINDOW_MINUTES, Pipeline, check_span, minutes_between
+from receiver.pipelines.stages import SNAPSHOTS, SOURCES, WINDOW_MINUTES, Pipeline, check_span, minutes_between
 
 
 def reporting_gaps(system: str, start: datetime, end: datetime) -> Pipeline:
@@ -11,10 +11,11 @@ def reporting_gaps(system: str, start: datetime, end: datetime) -> Pipeline:
 
     Args:
         system: as stored in ``snapshots.system``.
-        start, end: of both snapshots; UTC, aware; start included, end excluded.
+        start, end: of the snapshot that ended the gap; UTC, aware; start included, end excluded.
 
     Returns:
-        Stages yielding ``{"from": datetime, "to": datetime, "minutes": float}``, oldest first.
+        Stages yielding ``{"from": datetime, "to": datetime, "minutes": float}``, oldest first; the first may have begun
+        long before ``start``.
 
     Raises:
         ValueError: ``start`` is not before ``end``.
@@ -23,13 +24,20 @@ def reporting_gaps(system: str, start: datetime, end: datetime) -> Pipeline:
     """
     select = select_snapshots(system, start, end)
     from_the_index = {"$project": {"_id": 0, "timestamp": 1}}
+    last_before = [
+        {"$match": {"system": system, "timestamp": {"$lt": start}}},
+        {"$sort": {"timestamp": -1}},
+        {"$limit": 1},
+        from_the_index,
+    ]
+    with_last_before = {"$unionWith": {"coll": SNAPSHOTS, "pipeline": last_before}}
     previous = {"$shift": {"output": "$timestamp", "by": -1}}
     with_previous = {"$setWindowFields": {"sortBy": {"timestamp": 1}, "output": {"from": previous}}}
     minutes = minutes_between("$from", "$timestamp")
     shape = {"$project": {"from": 1, "to": "$timestamp", "minutes": minutes}}
     long = {"$match": {"minutes": {"$gt": WINDOW_MINUTES}}}
     oldest_first = {"$sort": {"from": 1}}
-    return [select, from_the_index, with_previous, shape, long, oldest_first]
+    return [select, from_the_index, with_last_before, with_previous, shape, long, oldest_first]
 
 
 def sampling_systems(start: datetime, end: datetime) -> Pipeline:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from receiver.pipelines.cookbook.selecting import HOUR, HOUR_MS, hour_of, select_minutes, select_snapshots
-from receiver.pipelines.rates import HEADLINE
+from receiver.pipelines.rates import HEADLINE, mean_rate
 from receiver.pipelines.stages import RATES, Expression, Pipeline, check_span, minute_of
 
 WEEK = timedelta(weeks=1)
@@ -122,10 +122,14 @@ def week_over_week(system: str, start: datetime, end: datetime) -> Pipeline:
 def _headline(system: str, start: datetime, end: datetime, *, is_now: bool) -> Pipeline:
     """Build one document a headline figure, with its mean and largest value."""
     select = select_minutes(system, start, end)
-    figures = [{"k": name, "v": f"$headline.{name}"} for name in (f"{what}_per_minute" for what in HEADLINE)]
+    figures = [
+        {"name": f"{name}_per_minute", "evenly": mean_rate(name), "most": f"$headline.{name}_per_minute"}
+        for name in HEADLINE
+    ]
     split = {"$project": {"figure": figures}}
     each = {"$unwind": "$figure"}
-    by_figure = {"$group": {"_id": "$figure.k", "mean": {"$avg": "$figure.v"}, "max": {"$max": "$figure.v"}}}
+    mean_and_max = {"mean": {"$avg": "$figure.evenly"}, "max": {"$max": "$figure.most"}}
+    by_figure = {"$group": {"_id": "$figure.name", **mean_and_max}}
     shape = {"$project": {"_id": 0, "figure": "$_id", "mean": 1, "max": 1, "is_now": {"$literal": is_now}}}
     return [select, split, each, by_figure, shape]
 
@@ -181,7 +185,7 @@ def _hour(system: str, start: Expression, end: Expression, name: str) -> dict[st
     means = {
         "$group": {
             "_id": None,
-            "exceptions_per_minute": {"$avg": "$headline.exceptions_per_minute"},
+            "exceptions_per_minute": {"$avg": mean_rate("exceptions")},
             "total_ms": {"$sum": {"$multiply": [f"{times}.avg", f"{times}.count"]}},
             "requests": {"$sum": f"{times}.count"},
         }
