@@ -3,11 +3,12 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 
 from quart import Quart
 
 from receiver.clock import Clock, utc_now
-from receiver.errors import SettingsError
+from receiver.errors import SettingsError, StoreUnavailable
 from receiver.intake.redact import Redaction
 from receiver.intake.rollup import RollUps
 from receiver.intake.sweep import Sweep, keep_whole
@@ -24,6 +25,8 @@ from receiver.web.request_log import RequestLog
 from receiver.web.snapshots import snapshots_blueprint
 from receiver.web.systems import systems_blueprint
 from schemas.settings import ROLES
+
+LAST_ROLL_UPS_SECONDS = 2.0
 
 
 def create_app(settings: Settings, clock: Clock = utc_now) -> Quart:
@@ -59,6 +62,8 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Quart:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(StoreUnavailable, TimeoutError):  # what is left is done at the next start
+            await asyncio.wait_for(roll_ups.run_once(), LAST_ROLL_UPS_SECONDS)
         await store.close()
 
     access = Access(known_tokens(settings))

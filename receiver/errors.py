@@ -56,6 +56,10 @@ class StoreUnavailable(ReceiverError):  # noqa: N818 - it reads as what it is
     """MongoDB cannot take a write now; the text is the reason, without addresses or credentials."""
 
 
+class TooSlow(StoreUnavailable):
+    """MongoDB is there, but one piece of work takes longer than it may."""
+
+
 class Refusal(ReceiverError):  # noqa: N818 - it reads as what it is
     """A request that is answered with an error.
 

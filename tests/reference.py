@@ -79,22 +79,22 @@ def growth(healthy: list[Document], snapshot: Document, source: str) -> dict[str
 
 
 def is_healthy(snapshot: Document, source: str) -> bool:
-    """Tell whether a section counts."""
-    return isinstance(snapshot[source].get("entry_types"), dict) and snapshot[source].get("error") is None
+    """Tell whether a section counts, and knows all that it counts."""
+    types = snapshot[source].get("entry_types")
+    return isinstance(types, dict) and None not in types.values() and snapshot[source].get("error") is None
 
 
 def is_complete(snapshot: Document, source: str) -> bool:
     """Tell whether a section brought as many rows as it counts."""
     rows = [row for row in snapshot[source].get("recent_entries_data") or [] if row.get("created_at")]
-    return sum(count or 0 for count in snapshot[source]["entry_types"].values()) <= len(rows)
+    return sum(snapshot[source]["entry_types"].values()) <= len(rows)
 
 
 def windows_of(snapshot: Document, source: str) -> dict[str, int]:
     """Return the counts of a section by type, those without a proper name together."""
     counts: Counter[str] = Counter()
     for kind, count in snapshot[source]["entry_types"].items():
-        if count is not None:
-            counts[type_name(kind)] += count
+        counts[type_name(kind)] += count
     return {kind: count for kind, count in counts.items() if count or kind != "other"}
 
 

@@ -10,7 +10,7 @@ from receiver.clock import utc_now
 from receiver.commands.database import database_options, settings_of, with_database
 from receiver.commands.options import span_options
 from receiver.errors import ReceiverError
-from receiver.intake.rollup import Span, joined, minutes_told
+from receiver.intake.rollup import Span, joined, spans_told
 from receiver.pipelines.stages import MINUTE, floor_minute, floor_step
 from receiver.store.layout import Database
 from receiver.store.rates import find_first_and_last, list_series, run_roll_up
@@ -25,6 +25,8 @@ CURVES = {
     "response max ms": ("response_time_ms", "max"),
     "memory MB": ("memory_bytes", "max"),
 }
+# Somebody is waiting and sees how far it is: an hour of hundreds of applications under one name may take its time.
+ROLL_UP_SECONDS = 600.0
 MEGABYTE = 1_000_000
 BARS = "▁▂▃▄▅▆▇█"
 GAP = " "
@@ -114,7 +116,7 @@ async def _span(database: Database, system: str, start: datetime | None, end: da
     found = await find_first_and_last(database, system)
     if found is None:
         return None
-    first, last = minutes_told(found[0])[0], minutes_told(found[1])[1]
+    first, last = spans_told(found[0])[0][0], spans_told(found[1])[0][1]
     span = (
         max(first, floor_minute(start or first)),
         min(last, floor_minute((end or last) + MINUTE - timedelta.resolution)),
@@ -127,7 +129,7 @@ async def roll_up_all(database: Database, wanted: dict[str, list[Span]], label: 
     pieces = [(system, span) for system, spans in wanted.items() for span in joined(spans)]
     with click.progressbar(pieces, label=label, item_show_func=_piece, file=sys.stderr) as progress:
         for system, span in progress:
-            await run_roll_up(database, system, *span)
+            await run_roll_up(database, system, *span, seconds=ROLL_UP_SECONDS)
     return sum((span[1] - span[0]) // MINUTE for _, span in pieces)
 
 

@@ -14,10 +14,11 @@ import click
 from receiver.app import retention_of
 from receiver.commands.database import database_options, settings_of, with_database
 from receiver.commands.options import span_options
+from receiver.commands.rates import ROLL_UP_SECONDS
 from receiver.errors import ReceiverError
 from receiver.intake.document import sighting_of
 from receiver.intake.facts import FACTS, rows_of
-from receiver.intake.rollup import Span, joined, minutes_told
+from receiver.intake.rollup import Span, joined, spans_told
 from receiver.intake.writer import insert_rows
 from receiver.pipelines.rates import HEADLINE
 from receiver.pipelines.stages import ENTRIES, RATES, RATES_BY_TYPE, SNAPSHOTS, SOURCES
@@ -107,8 +108,8 @@ def export(
 ) -> None:
     """Write documents of one KIND, one a line.
 
-    NDJSON has them as they are, in MongoDB's extended JSON, for `receiver import` or mongoimport. CSV has their main
-    fields, a column each. rates_by_type has a row a system, minute, source and type.
+    NDJSON has them as they are, with dates as {"$date": ...}, for `receiver import`. CSV has their main fields, a
+    column each. rates_by_type has a row a system, minute, source and type.
     """
     wanted = Portion(kind, system, start, end)
 
@@ -248,7 +249,7 @@ async def _follow_snapshots(database: Database, documents: list[Document]) -> No
         rows = list(rows_of(document))
         await insert_rows(database, rows)
         await replace_system(database, sighting_of(document))
-        spans.setdefault(document["system"], []).append(minutes_told(document["timestamp"], rows))
+        spans.setdefault(document["system"], []).extend(spans_told(document["timestamp"], rows))
     for system, told in spans.items():
         for span in joined(told):
-            await run_roll_up(database, system, *span)
+            await run_roll_up(database, system, *span, seconds=ROLL_UP_SECONDS)

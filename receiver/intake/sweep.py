@@ -1,4 +1,4 @@
-"""Making good what a crash left undone: rows of ``entries`` that are missing, minutes that were not rolled up."""
+"""Making good what a crash left undone: rows of ``entries``, the system's document, minutes that were not rolled up."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -7,22 +7,25 @@ import structlog
 
 from receiver.clock import Clock
 from receiver.errors import StoreUnavailable
+from receiver.intake.document import sighting_of
 from receiver.intake.facts import rows_of
-from receiver.intake.rollup import RollUps, minutes_told
+from receiver.intake.rollup import RollUps, spans_told
 from receiver.intake.writer import insert_rows
-from receiver.pipelines.stages import floor_minute
 from receiver.store.connection import Store
 from receiver.store.entries import list_incomplete
-from receiver.store.rates import list_behind
+from receiver.store.progress import find_progress, replace_progress
 from receiver.store.snapshots import Received, find_newest_received_at, find_snapshot, list_received
+from receiver.store.systems import list_unseen, replace_system
 
 log = structlog.get_logger()
 
 SWEEP_SECONDS = 60.0
-# Those who are still writing the rows of a snapshot are left alone for so long.
+# Those who are still writing a snapshot are left alone for so long, and for as long as MongoDB may take besides.
 SETTLED_AFTER = timedelta(seconds=30)
 # Where a sweep begins: before whatever was in flight when all receivers stopped.
 LOOK_BACK = timedelta(minutes=10)
+# Each sweep looks again at so much of what the last one did: other hosts' clocks are not quite ours.
+OVERLAP = timedelta(minutes=2)
 
 
 async def keep_whole(sweep: "Sweep") -> None:
@@ -38,14 +41,15 @@ async def keep_whole(sweep: "Sweep") -> None:
 
 
 class Sweep:
-    """Looks for snapshots that lack rows or a roll-up, each span once.
+    """Looks at the snapshots that this process did not take care of itself.
 
-    It begins before the latest snapshot that was there when the process started: what was in flight when all receivers
-    died is there, however late MongoDB comes up.
+    Whatever they lack is made, and what they tell of is rolled up once more: whether the process that received them
+    still lives, and how far it got, cannot be told. The first sweep begins where all that was received before is known
+    to have been rolled up, or else before the latest snapshot that was there when the process started.
 
     Args:
         store: where.
-        roll_ups: that does what was not done.
+        roll_ups: of this process.
         clock: what time it is.
     """
 
@@ -62,8 +66,11 @@ class Sweep:
         Raises:
             StoreUnavailable: MongoDB is away; the next run goes on where this one was.
         """
-        end = self._clock() - SETTLED_AFTER
-        start = await self._first() if self._start is None else self._start
+        end = self._clock() - SETTLED_AFTER - timedelta(seconds=self._store.timeout_seconds)
+        start = await self._first() if self._start is None else self._start - OVERLAP
+        if self._start is not None and self._roll_ups.is_idle:  # all that it was told of before is done
+            async with self._store.operation() as database:
+                await replace_progress(database, self._start)
         if start > end:  # our clock was stepped back: what was received since has the earlier times again
             start = end - LOOK_BACK
         following: datetime | None = start
@@ -71,33 +78,35 @@ class Sweep:
             self._start = following
             async with self._store.operation() as database:
                 received, following = await list_received(database, self._start, end)
-            await self._look_at(received)
+            others = [one for one in received if not self._roll_ups.takes_care_of(one.id)]
+            if others:
+                await self._look_at(others)
         self._start = end
 
     async def _first(self) -> datetime:
         async with self._store.operation() as database:
-            newest = await find_newest_received_at(database, self._began)
-        return (newest or self._began) - LOOK_BACK
+            newest = await find_newest_received_at(database, self._began) or self._began
+            rolled_up = await find_progress(database) or newest
+        return min(newest, rolled_up) - LOOK_BACK
 
     async def _look_at(self, received: list[Received]) -> None:
         async with self._store.operation() as database:
             incomplete = await list_incomplete(database, received)
-            behind = await list_behind(database, {(one.system, floor_minute(one.timestamp)) for one in received})
+            unseen = await list_unseen(database, [(one.system, one.received_at) for one in received])
         for one in received:
-            if one.id in incomplete:
+            if one.id in incomplete or (one.system, one.received_at) in unseen:
                 await self._try_to_complete(one)
-            # What was in flight at a crash may be rolled up by half: that is done again without being looked for.
-            elif one.received_at <= self._began or (one.system, floor_minute(one.timestamp)) in behind:
-                self._roll_ups.want(one.system, minutes_told(one.timestamp))
+            else:
+                self._roll_ups.want(one.id, one.system, spans_told(one.timestamp))
 
     async def _try_to_complete(self, received: Received) -> None:
-        """Make the rows of one snapshot; one that is odd is told, and does not hold up those behind it."""
+        """Make what follows from one snapshot; one that is odd is told, and does not hold up those behind it."""
         try:
             await self._complete(received)
         except StoreUnavailable:
             raise
         except Exception:
-            log.exception("rows_not_made_good", snapshot_id=received.id)
+            log.exception("snapshot_not_made_good", snapshot_id=received.id)
 
     async def _complete(self, received: Received) -> None:
         async with self._store.operation() as database:
@@ -106,5 +115,6 @@ class Sweep:
                 return
             rows = list(rows_of(document))
             await insert_rows(database, rows)
-        self._roll_ups.want(received.system, minutes_told(received.timestamp, rows))
-        log.info("rows_made_good", snapshot_id=received.id)
+            await replace_system(database, sighting_of(document))
+        self._roll_ups.want(received.id, received.system, spans_told(received.timestamp, rows))
+        log.info("snapshot_made_good", snapshot_id=received.id)

@@ -1,6 +1,5 @@
 """Values as facts have them: typed, short, None where the sender's cannot be read as that."""
 
-import math
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 LONGEST_TEXT = 1000
+MOST_MILLISECONDS = 1e12  # thirty years
 LONGEST_URI = 4000  # urlsplit remembers what it was given
 
 
@@ -34,7 +34,7 @@ def milliseconds(value: Any) -> float | None:
         number = float(value.replace(",", "")) if type(value) is str else float(value)
     except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) and number >= 0 else None
+    return number if 0 <= number <= MOST_MILLISECONDS else None
 
 
 def path_of(uri: Any) -> str | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from receiver.intake.document import Snapshot
 from receiver.intake.facts import MUTABLE
-from receiver.intake.rollup import RollUps, minutes_told
+from receiver.intake.rollup import RollUps, spans_told
 from receiver.store.connection import Store
 from receiver.store.entries import insert_entries
 from receiver.store.layout import Database
@@ -29,7 +29,7 @@ async def write_snapshot(store: Store, roll_ups: RollUps, snapshot: Snapshot) ->
         inserted = await insert_snapshot(database, snapshot.encoded)
         await insert_rows(database, snapshot.rows)
         await replace_system(database, snapshot.sighting)
-    roll_ups.want(snapshot.sighting.system, minutes_told(snapshot.timestamp, snapshot.rows))
+    roll_ups.want(snapshot.id, snapshot.sighting.system, spans_told(snapshot.timestamp, snapshot.rows))
     return inserted
 
 

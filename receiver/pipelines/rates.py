@@ -11,6 +11,7 @@ from receiver.pipelines.entries import counted, response_times
 from receiver.pipelines.memory import memory
 from receiver.pipelines.stages import (
     ENTRIES,
+    MOST_TYPES,
     OTHER,
     RATES,
     SNAPSHOTS,
@@ -159,7 +160,8 @@ def _by_source() -> Pipeline:
             "updated_at": {"$max": "$updated_at"},
         }
     }
-    in_order = {"$sortArray": {"input": "$types", "sortBy": {"k": 1}}}
+    largest_first = {"$sortArray": {"input": "$types", "sortBy": {"v.window": -1, "v.counted": -1, "k": 1}}}
+    in_order = {"$sortArray": {"input": {"$slice": [largest_first, MOST_TYPES]}, "sortBy": {"k": 1}}}
     judged = {"$map": {"input": in_order, "in": {"k": "$$this.k", "v": _judged("$$this.v")}}}
     section = {"complete": "$complete", "types": {"$arrayToObject": judged}}
     shape = {

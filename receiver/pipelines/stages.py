@@ -14,6 +14,7 @@ ENTRIES = "entries"
 SYSTEMS = "systems"
 RATES = "rates"
 RATES_BY_TYPE = "rates_by_type"
+PROGRESS = "progress"
 
 SOURCES = ("telescope", "pulse")
 
@@ -26,8 +27,10 @@ WINDOW_MINUTES = 5
 WINDOW_MS = WINDOW_MINUTES * MINUTE_MS
 
 # Names that stand under their own in a document; what is called otherwise is summed up as one type.
-TYPE_NAME = "^[a-z][a-z0-9_]{0,63}$"
+TYPE_NAME = r"^[a-z][a-z0-9_]{0,63}\z"
 OTHER = "other"
+# In a minute's document; whoever sends more of them does not mean types.
+MOST_TYPES = 1000
 
 
 def floor_minute(moment: datetime) -> datetime:
@@ -74,9 +77,14 @@ def minute_of(moment: Expression) -> Expression:
 
 
 def counts(source: str) -> Expression:
-    """Tell whether a snapshot's section counts its entries; that of a collector that failed does not."""
-    is_map = {"$eq": [{"$type": f"${source}.entry_types"}, "object"]}
-    return {"$and": [is_map, {"$lte": [f"${source}.error", None]}]}
+    """Tell whether a snapshot's section counts its entries; that of a collector that failed does not.
+
+    Nor does one that does not know the count of a type: it would pass for 0, and for growth in the next one.
+    """
+    types = f"${source}.entry_types"
+    is_map = {"$and": [{"$eq": [{"$type": types}, "object"]}, {"$lte": [f"${source}.error", None]}]}
+    are_numbers = {"$map": {"input": {"$objectToArray": types}, "in": {"$isNumber": "$$this.v"}}}
+    return {"$cond": [is_map, {"$allElementsTrue": [are_numbers]}, False]}
 
 
 def is_type_name(name: Expression) -> Expression:

@@ -110,8 +110,7 @@ def _sections(system: str, start: datetime, end: datetime) -> Pipeline:
 
 def _types(source: str) -> Expression:
     """List the types that have a name, and the sum of the others as one more, where there are any."""
-    is_named = {"$and": [{"$isNumber": "$$this.v"}, is_type_name("$$this.k")]}
-    named = {"$filter": {"input": "$$all", "cond": is_named}}
+    named = {"$filter": {"input": "$$all", "cond": is_type_name("$$this.k")}}
     rest = {"$subtract": [{"$sum": "$$all.v"}, {"$sum": "$$named.v"}]}
     others = {"$cond": [{"$gt": ["$$rest", 0]}, [{"k": OTHER, "v": "$$rest"}], []]}
     listed = {"$let": {"vars": {"rest": rest}, "in": {"$concatArrays": ["$$named", others]}}}

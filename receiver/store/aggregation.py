@@ -3,12 +3,15 @@
 from typing import Any
 
 import pymongo
+from pymongo.errors import ExecutionTimeout, NetworkTimeout
 
+from receiver.errors import TooSlow
 from receiver.pipelines.stages import Pipeline
 from receiver.store.layout import Database
 
-# Beyond that the server gives up by itself (maxTimeMS): nobody is waiting any more.
-MOST_SECONDS = 30
+# Beyond that the server gives up by itself (maxTimeMS). Less than an operation may take: one that is heavy must not
+# pass for a server that is away.
+MOST_SECONDS = 3.0
 # In one round trip, as far as 16 MB go: what a pipeline yields is wanted as a whole.
 ALL = 100_000
 
@@ -24,8 +27,16 @@ async def run_pipeline(
         pipeline: its stages.
         name: that shows in the server's log and profile.
         seconds: how long it may take, unless the operation it is part of ends before.
+
+    Raises:
+        TooSlow: longer than that; MongoDB itself is well.
+        PyMongoError: it is not.
     """
-    with pymongo.timeout(seconds):
-        cursor = database[collection].aggregate(pipeline, comment=f"receiver {name}", batchSize=ALL)
-        documents: list[dict[str, Any]] = await cursor.to_list(None)
-        return documents
+    try:
+        with pymongo.timeout(seconds):
+            cursor = database[collection].aggregate(pipeline, comment=f"receiver {name}", batchSize=ALL)
+            documents: list[dict[str, Any]] = await cursor.to_list(None)
+    except (ExecutionTimeout, NetworkTimeout):
+        await database.command("ping")  # raises if it was not the pipeline but the server that did not answer
+        raise TooSlow(f"MongoDB takes too long for {name}") from None
+    return documents

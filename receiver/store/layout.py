@@ -12,7 +12,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import CollectionInvalid, OperationFailure
 
-from receiver.pipelines.stages import ENTRIES, RATES, RATES_BY_TYPE, SNAPSHOTS, SYSTEMS, Pipeline
+from receiver.pipelines.stages import ENTRIES, PROGRESS, RATES, RATES_BY_TYPE, SNAPSHOTS, SYSTEMS, Pipeline
 from receiver.pipelines.views import rates_by_type
 from receiver.store.validators import VALIDATORS
 
@@ -97,6 +97,7 @@ def layouts(retention: Retention) -> tuple[Layout, ...]:
             compact=True,
         ),
         Layout(SYSTEMS),
+        Layout(PROGRESS),
     )
 
 

@@ -1,6 +1,5 @@
 """The ``rates`` collection: one document a system and minute, and what it takes to keep it up to date."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,18 +9,25 @@ from receiver.pipelines.stages import MINUTE, RATES, SNAPSHOTS
 from receiver.store.aggregation import run_pipeline
 from receiver.store.layout import Database
 
-SystemMinute = tuple[str, datetime]
+# Less than an operation may take: a heavy minute of one application must not pass for a server that is away.
+ROLL_UP_SECONDS = 2.0
 
 
-async def run_roll_up(database: Database, system: str, start: datetime, end: datetime) -> None:
+async def run_roll_up(
+    database: Database, system: str, start: datetime, end: datetime, seconds: float = ROLL_UP_SECONDS
+) -> None:
     """Bring the minutes of a span up to date; as often, in whatever order and by as many processes as may be.
 
     Args:
         database: where.
         system: whose.
         start, end: UTC, aware, at the full minute; start included, end excluded.
+        seconds: how long it may take.
+
+    Raises:
+        TooSlow: longer than that.
     """
-    await run_pipeline(database, SNAPSHOTS, roll_up(system, start, end), "roll_up")
+    await run_pipeline(database, SNAPSHOTS, roll_up(system, start, end), "roll_up", seconds)
 
 
 async def list_series(
@@ -38,24 +44,6 @@ async def find_next_minute(database: Database, system: str, start: datetime, end
     span = {"system": system, "minute": {"$gte": start, "$lt": end}}
     found = await database[RATES].find_one(span, {"minute": 1}, sort=[("minute", 1)])
     return found["minute"] if found else None
-
-
-async def list_behind(database: Database, minutes: Iterable[SystemMinute]) -> set[SystemMinute]:
-    """Tell of which minutes the document does not know all snapshots that were taken in them.
-
-    Reads: rates by ``_id``; snapshots from the index on system and timestamp alone.
-    """
-    wanted = set(minutes)
-    ids = [{"system": system, "minute": minute} for system, minute in wanted]
-    cursor = database[RATES].find({"_id": {"$in": ids}}, {"snapshots": 1})
-    known = {(rate["_id"]["system"], rate["_id"]["minute"]): rate["snapshots"] async for rate in cursor}
-    return {minute for minute in wanted if known.get(minute, 0) < await _count_taken(database, minute)}
-
-
-async def _count_taken(database: Database, minute: SystemMinute) -> int:
-    system, start = minute
-    span = {"system": system, "timestamp": {"$gte": start, "$lt": start + MINUTE}}
-    return int(await database[SNAPSHOTS].count_documents(span))
 
 
 async def find_first_and_last(database: Database, system: str) -> tuple[datetime, datetime] | None:

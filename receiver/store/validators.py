@@ -9,7 +9,7 @@ Source: DESIGN.md, sections 4 and 5.
 from collections.abc import Mapping
 from typing import Any
 
-from receiver.pipelines.stages import ENTRIES, RATES, SNAPSHOTS, SOURCES, SYSTEMS
+from receiver.pipelines.stages import ENTRIES, PROGRESS, RATES, SNAPSHOTS, SOURCES, SYSTEMS
 from schemas.snapshot import SectionSchema, ServerInfoSchema, SnapshotSchema
 
 Field = dict[str, Any]
@@ -256,4 +256,13 @@ RATE = document(
     *("_id", "system", "minute", "snapshots", "inputs", "updated_at", *SOURCES, "headline"),
 )
 
-VALIDATORS: dict[str, Field] = {SNAPSHOTS: SNAPSHOT, ENTRIES: ENTRY, RATES: RATE, SYSTEMS: SYSTEM}
+STEP = document(
+    "how far work has got that is done after a snapshot was stored",
+    {
+        "_id": field("which work: `rolled_up`", "string"),
+        "received_at": field("all that was received before has been done", "date"),
+    },
+    *("_id", "received_at"),
+)
+
+VALIDATORS: dict[str, Field] = {SNAPSHOTS: SNAPSHOT, ENTRIES: ENTRY, RATES: RATE, SYSTEMS: SYSTEM, PROGRESS: STEP}

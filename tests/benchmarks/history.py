@@ -25,7 +25,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from receiver.intake.rollup import cut, minutes_told
+from receiver.intake.rollup import cut, spans_told
 from receiver.pipelines.rates import minutes, roll_up
 from receiver.pipelines.stages import floor_minute
 from receiver.simulator import APPLICATIONS, Application, take_snapshot
@@ -154,7 +154,7 @@ def measure_roll_up(database: Documents, end: datetime) -> None:
     chance = random.Random(2)
 
     def roll() -> None:
-        span = minutes_told(end - MINUTE)
+        span = spans_told(end - MINUTE)[0]
         database["snapshots"].aggregate(roll_up(chance.choice(systems), *span), comment="roll up")
 
     mongod_process = next(one for one in psutil.process_iter() if one.name() == "mongod" and serves(one, database))

@@ -14,17 +14,47 @@ db.snapshots.aggregate([
         {
           source: "telescope",
           counts: {
-            $and: [
-              { $eq: [{ $type: "$telescope.entry_types" }, "object"] },
-              { $lte: ["$telescope.error", null] }
-            ]
-          },
-          complete: {
             $cond: [
               {
                 $and: [
                   { $eq: [{ $type: "$telescope.entry_types" }, "object"] },
                   { $lte: ["$telescope.error", null] }
+                ]
+              },
+              {
+                $allElementsTrue: [
+                  {
+                    $map: {
+                      input: { $objectToArray: "$telescope.entry_types" },
+                      in: { $isNumber: "$$this.v" }
+                    }
+                  }
+                ]
+              },
+              false
+            ]
+          },
+          complete: {
+            $cond: [
+              {
+                $cond: [
+                  {
+                    $and: [
+                      { $eq: [{ $type: "$telescope.entry_types" }, "object"] },
+                      { $lte: ["$telescope.error", null] }
+                    ]
+                  },
+                  {
+                    $allElementsTrue: [
+                      {
+                        $map: {
+                          input: { $objectToArray: "$telescope.entry_types" },
+                          in: { $isNumber: "$$this.v" }
+                        }
+                      }
+                    ]
+                  },
+                  false
                 ]
               },
               {
@@ -44,14 +74,47 @@ db.snapshots.aggregate([
         {
           source: "pulse",
           counts: {
-            $and: [{ $eq: [{ $type: "$pulse.entry_types" }, "object"] }, { $lte: ["$pulse.error", null] }]
-          },
-          complete: {
             $cond: [
               {
                 $and: [
                   { $eq: [{ $type: "$pulse.entry_types" }, "object"] },
                   { $lte: ["$pulse.error", null] }
+                ]
+              },
+              {
+                $allElementsTrue: [
+                  {
+                    $map: {
+                      input: { $objectToArray: "$pulse.entry_types" },
+                      in: { $isNumber: "$$this.v" }
+                    }
+                  }
+                ]
+              },
+              false
+            ]
+          },
+          complete: {
+            $cond: [
+              {
+                $cond: [
+                  {
+                    $and: [
+                      { $eq: [{ $type: "$pulse.entry_types" }, "object"] },
+                      { $lte: ["$pulse.error", null] }
+                    ]
+                  },
+                  {
+                    $allElementsTrue: [
+                      {
+                        $map: {
+                          input: { $objectToArray: "$pulse.entry_types" },
+                          in: { $isNumber: "$$this.v" }
+                        }
+                      }
+                    ]
+                  },
+                  false
                 ]
               },
               {

@@ -15,9 +15,24 @@ db.snapshots.aggregate([
           types: {
             $cond: [
               {
-                $and: [
-                  { $eq: [{ $type: "$telescope.entry_types" }, "object"] },
-                  { $lte: ["$telescope.error", null] }
+                $cond: [
+                  {
+                    $and: [
+                      { $eq: [{ $type: "$telescope.entry_types" }, "object"] },
+                      { $lte: ["$telescope.error", null] }
+                    ]
+                  },
+                  {
+                    $allElementsTrue: [
+                      {
+                        $map: {
+                          input: { $objectToArray: "$telescope.entry_types" },
+                          in: { $isNumber: "$$this.v" }
+                        }
+                      }
+                    ]
+                  },
+                  false
                 ]
               },
               {
@@ -31,15 +46,10 @@ db.snapshots.aggregate([
                             input: "$$all",
                             cond: {
                               $and: [
-                                { $isNumber: "$$this.v" },
+                                { $eq: [{ $type: "$$this.k" }, "string"] },
+                                { $ne: ["$$this.k", "other"] },
                                 {
-                                  $and: [
-                                    { $eq: [{ $type: "$$this.k" }, "string"] },
-                                    { $ne: ["$$this.k", "other"] },
-                                    {
-                                      $regexMatch: { input: "$$this.k", regex: "^[a-z][a-z0-9_]{0,63}$" }
-                                    }
-                                  ]
+                                  $regexMatch: { input: "$$this.k", regex: "^[a-z][a-z0-9_]{0,63}\\z" }
                                 }
                               ]
                             }
@@ -70,9 +80,24 @@ db.snapshots.aggregate([
           types: {
             $cond: [
               {
-                $and: [
-                  { $eq: [{ $type: "$pulse.entry_types" }, "object"] },
-                  { $lte: ["$pulse.error", null] }
+                $cond: [
+                  {
+                    $and: [
+                      { $eq: [{ $type: "$pulse.entry_types" }, "object"] },
+                      { $lte: ["$pulse.error", null] }
+                    ]
+                  },
+                  {
+                    $allElementsTrue: [
+                      {
+                        $map: {
+                          input: { $objectToArray: "$pulse.entry_types" },
+                          in: { $isNumber: "$$this.v" }
+                        }
+                      }
+                    ]
+                  },
+                  false
                 ]
               },
               {
@@ -86,15 +111,10 @@ db.snapshots.aggregate([
                             input: "$$all",
                             cond: {
                               $and: [
-                                { $isNumber: "$$this.v" },
+                                { $eq: [{ $type: "$$this.k" }, "string"] },
+                                { $ne: ["$$this.k", "other"] },
                                 {
-                                  $and: [
-                                    { $eq: [{ $type: "$$this.k" }, "string"] },
-                                    { $ne: ["$$this.k", "other"] },
-                                    {
-                                      $regexMatch: { input: "$$this.k", regex: "^[a-z][a-z0-9_]{0,63}$" }
-                                    }
-                                  ]
+                                  $regexMatch: { input: "$$this.k", regex: "^[a-z][a-z0-9_]{0,63}\\z" }
                                 }
                               ]
                             }

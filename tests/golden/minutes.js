@@ -14,17 +14,47 @@ db.snapshots.aggregate([
         {
           source: "telescope",
           counts: {
-            $and: [
-              { $eq: [{ $type: "$telescope.entry_types" }, "object"] },
-              { $lte: ["$telescope.error", null] }
-            ]
-          },
-          complete: {
             $cond: [
               {
                 $and: [
                   { $eq: [{ $type: "$telescope.entry_types" }, "object"] },
                   { $lte: ["$telescope.error", null] }
+                ]
+              },
+              {
+                $allElementsTrue: [
+                  {
+                    $map: {
+                      input: { $objectToArray: "$telescope.entry_types" },
+                      in: { $isNumber: "$$this.v" }
+                    }
+                  }
+                ]
+              },
+              false
+            ]
+          },
+          complete: {
+            $cond: [
+              {
+                $cond: [
+                  {
+                    $and: [
+                      { $eq: [{ $type: "$telescope.entry_types" }, "object"] },
+                      { $lte: ["$telescope.error", null] }
+                    ]
+                  },
+                  {
+                    $allElementsTrue: [
+                      {
+                        $map: {
+                          input: { $objectToArray: "$telescope.entry_types" },
+                          in: { $isNumber: "$$this.v" }
+                        }
+                      }
+                    ]
+                  },
+                  false
                 ]
               },
               {
@@ -44,14 +74,47 @@ db.snapshots.aggregate([
         {
           source: "pulse",
           counts: {
-            $and: [{ $eq: [{ $type: "$pulse.entry_types" }, "object"] }, { $lte: ["$pulse.error", null] }]
-          },
-          complete: {
             $cond: [
               {
                 $and: [
                   { $eq: [{ $type: "$pulse.entry_types" }, "object"] },
                   { $lte: ["$pulse.error", null] }
+                ]
+              },
+              {
+                $allElementsTrue: [
+                  {
+                    $map: {
+                      input: { $objectToArray: "$pulse.entry_types" },
+                      in: { $isNumber: "$$this.v" }
+                    }
+                  }
+                ]
+              },
+              false
+            ]
+          },
+          complete: {
+            $cond: [
+              {
+                $cond: [
+                  {
+                    $and: [
+                      { $eq: [{ $type: "$pulse.entry_types" }, "object"] },
+                      { $lte: ["$pulse.error", null] }
+                    ]
+                  },
+                  {
+                    $allElementsTrue: [
+                      {
+                        $map: {
+                          input: { $objectToArray: "$pulse.entry_types" },
+                          in: { $isNumber: "$$this.v" }
+                        }
+                      }
+                    ]
+                  },
+                  false
                 ]
               },
               {
@@ -175,9 +238,24 @@ db.snapshots.aggregate([
                 types: {
                   $cond: [
                     {
-                      $and: [
-                        { $eq: [{ $type: "$telescope.entry_types" }, "object"] },
-                        { $lte: ["$telescope.error", null] }
+                      $cond: [
+                        {
+                          $and: [
+                            { $eq: [{ $type: "$telescope.entry_types" }, "object"] },
+                            { $lte: ["$telescope.error", null] }
+                          ]
+                        },
+                        {
+                          $allElementsTrue: [
+                            {
+                              $map: {
+                                input: { $objectToArray: "$telescope.entry_types" },
+                                in: { $isNumber: "$$this.v" }
+                              }
+                            }
+                          ]
+                        },
+                        false
                       ]
                     },
                     {
@@ -191,15 +269,10 @@ db.snapshots.aggregate([
                                   input: "$$all",
                                   cond: {
                                     $and: [
-                                      { $isNumber: "$$this.v" },
+                                      { $eq: [{ $type: "$$this.k" }, "string"] },
+                                      { $ne: ["$$this.k", "other"] },
                                       {
-                                        $and: [
-                                          { $eq: [{ $type: "$$this.k" }, "string"] },
-                                          { $ne: ["$$this.k", "other"] },
-                                          {
-                                            $regexMatch: { input: "$$this.k", regex: "^[a-z][a-z0-9_]{0,63}$" }
-                                          }
-                                        ]
+                                        $regexMatch: { input: "$$this.k", regex: "^[a-z][a-z0-9_]{0,63}\\z" }
                                       }
                                     ]
                                   }
@@ -234,9 +307,24 @@ db.snapshots.aggregate([
                 types: {
                   $cond: [
                     {
-                      $and: [
-                        { $eq: [{ $type: "$pulse.entry_types" }, "object"] },
-                        { $lte: ["$pulse.error", null] }
+                      $cond: [
+                        {
+                          $and: [
+                            { $eq: [{ $type: "$pulse.entry_types" }, "object"] },
+                            { $lte: ["$pulse.error", null] }
+                          ]
+                        },
+                        {
+                          $allElementsTrue: [
+                            {
+                              $map: {
+                                input: { $objectToArray: "$pulse.entry_types" },
+                                in: { $isNumber: "$$this.v" }
+                              }
+                            }
+                          ]
+                        },
+                        false
                       ]
                     },
                     {
@@ -250,15 +338,10 @@ db.snapshots.aggregate([
                                   input: "$$all",
                                   cond: {
                                     $and: [
-                                      { $isNumber: "$$this.v" },
+                                      { $eq: [{ $type: "$$this.k" }, "string"] },
+                                      { $ne: ["$$this.k", "other"] },
                                       {
-                                        $and: [
-                                          { $eq: [{ $type: "$$this.k" }, "string"] },
-                                          { $ne: ["$$this.k", "other"] },
-                                          {
-                                            $regexMatch: { input: "$$this.k", regex: "^[a-z][a-z0-9_]{0,63}$" }
-                                          }
-                                        ]
+                                        $regexMatch: { input: "$$this.k", regex: "^[a-z][a-z0-9_]{0,63}\\z" }
                                       }
                                     ]
                                   }
@@ -444,7 +527,7 @@ db.snapshots.aggregate([
                   $and: [
                     { $eq: [{ $type: "$type" }, "string"] },
                     { $ne: ["$type", "other"] },
-                    { $regexMatch: { input: "$type", regex: "^[a-z][a-z0-9_]{0,63}$" } }
+                    { $regexMatch: { input: "$type", regex: "^[a-z][a-z0-9_]{0,63}\\z" } }
                   ]
                 },
                 "$type",
@@ -504,7 +587,19 @@ db.snapshots.aggregate([
               types: {
                 $arrayToObject: {
                   $map: {
-                    input: { $sortArray: { input: "$types", sortBy: { k: 1 } } },
+                    input: {
+                      $sortArray: {
+                        input: {
+                          $slice: [
+                            {
+                              $sortArray: { input: "$types", sortBy: { "v.window": -1, "v.counted": -1, k: 1 } }
+                            },
+                            1000
+                          ]
+                        },
+                        sortBy: { k: 1 }
+                      }
+                    },
                     in: {
                       k: "$$this.k",
                       v: {

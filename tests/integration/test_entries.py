@@ -140,8 +140,8 @@ def sweep(uri: str, database: Documents, clock: Instant, rounds: int = 1, before
 
 
 def later() -> datetime:
-    """A minute from now: what has just been received has settled by then."""
-    return datetime.now(UTC) + timedelta(minutes=1)
+    """A while from now: what has just been received has settled by then."""
+    return datetime.now(UTC) + timedelta(minutes=2)
 
 
 def all_rows(database: Documents) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from receiver.clock import iso_utc
-from receiver.intake.rollup import minutes_told
+from receiver.intake.rollup import spans_told
 from receiver.pipelines.catalogue import CATALOGUE, COOKBOOK, EXAMPLE, Recipe
 from receiver.pipelines.rates import minutes, roll_up
 from receiver.pipelines.windows import windows
@@ -197,13 +197,25 @@ def test_exceptions_are_the_larger_of_the_two_sources(database: Documents) -> No
 
 
 def test_types_without_a_proper_name_are_summed_up(database: Documents) -> None:
-    odd = {"request": 5, "App\\Odd": 3, "$x": 2, "a.b": 1, "other": 4, "Upper": 1, "x" * 65: 1, "none": None}
+    odd = {"request": 5, "App\\Odd": 3, "$x": 2, "a.b": 1, "other": 4, "Upper": 1, "x" * 65: 1, "request\n": 0}
     rows = [row(-1, "App\\Odd"), row(-2, "$x"), {**row(-3), "type": None}]
     found = rates_of(database, snapshot(0, odd, rows), snapshot(1, odd | {"$y": 6}))
     assert set(found[0]["telescope"]["types"]) == {"request", "other"}
     assert figures(found, "other")[0][2] == 12
     assert figures(found, "other")[1][4] == 6.0
     assert [figures(found, "other")[minute][5] for minute in (-3, -2, -1)] == [1, 1, 1]
+
+
+def test_a_name_that_ends_its_line_is_no_proper_name(database: Documents) -> None:
+    found = rates_of(database, snapshot(0, {"request\n": 5}, [row(-1, "request\n")]))
+    assert set(found[0]["telescope"]["types"]) == {"other"}
+
+
+def test_a_count_that_is_not_known_is_neither_0_nor_grown_from(database: Documents) -> None:
+    found = rates_of(database, snapshot(-1, {"request": None, "query": 5}), snapshot(0, {"request": 50}))
+    assert figures(found)[0] == (10.0, "average", 50, 10.0, None, 0)
+    assert found[-1]["headline"]["basis"]["queries"] == "average"
+    assert figures(found, "query") == {}
 
 
 def test_response_times_by_hand(database: Documents) -> None:
@@ -260,7 +272,7 @@ def test_a_name_that_looks_like_a_field_is_only_a_name(database: Documents) -> N
 
 def test_a_writer_that_knew_less_does_not_replace_one_that_knew_more(database: Documents) -> None:
     load(database, [snapshot(0, {"request": 5}), snapshot(0.5, {"request": 30}, [row(-1)])])
-    span = minutes_told(NOON)
+    span = spans_told(NOON)[0]
     database["snapshots"].aggregate(roll_up("laravel_app", *span))
     whole = list(database["rates"].find())
     database["snapshots"].delete_one({"timestamp": moment(0.5)})
@@ -399,7 +411,7 @@ def test_a_roll_up_reads_the_same_however_long_the_history(database: Documents, 
     make(mongo_uri, database.name, FOR_EVER)
     load(database, [snapshot(minute, {"request": 50}, [row(minute - 1)]) for minute in range(-20 * times, 1)])
     with profiled(database) as profile:
-        list(database["snapshots"].aggregate(roll_up("laravel_app", *minutes_told(NOON))))
+        list(database["snapshots"].aggregate(roll_up("laravel_app", *spans_told(NOON)[0])))
     # The snapshots of the last ten minutes, for completeness and for windows, those of the last five, for memory, and
     # their rows.
     assert profile[0]["docsExamined"] == 11 + TWICE * (11 + 5 + 6)

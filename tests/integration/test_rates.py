@@ -14,7 +14,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from receiver.intake.offsets import OFFSETS
-from receiver.intake.rollup import minutes_told
+from receiver.intake.rollup import spans_told
 from receiver.pipelines.rates import minutes, roll_up
 from tests import reference
 from tests.loading import load
@@ -142,4 +142,4 @@ def test_the_order_of_arrival_makes_no_difference(database: Documents, seed: int
 
 def roll_up_around(database: Documents, moment: datetime) -> None:
     """Do what a receiver does after a snapshot."""
-    database["snapshots"].aggregate(roll_up("story", *minutes_told(moment)))
+    database["snapshots"].aggregate(roll_up("story", *spans_told(moment)[0]))

@@ -2,21 +2,23 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pymongo.database import Database
 
-from receiver.errors import StoreUnavailable
-from receiver.intake.rollup import LONGEST_SPAN, RollUps, Span, joined, minutes_told
+from receiver.errors import StoreUnavailable, TooSlow
+from receiver.intake.rollup import LONGEST_SPAN, RollUps, Span, joined, spans_told
 from receiver.intake.sweep import Sweep
 from receiver.pipelines.rates import minutes
+from receiver.store.aggregation import run_pipeline
 from receiver.store.connection import Store
 from tests.integration.test_pipelines import moment, profiled, row, snapshot
-from tests.support import SAMPLES, Receiver, eventually, payload
+from tests.support import DEADLINE_SECONDS, SAMPLES, Receiver, eventually
 from tests.truth import MINUTE, NOON, Story, happen, observe
 
 Documents = Database[dict[str, Any]]
@@ -37,8 +39,8 @@ def computed(database: Documents) -> list[dict[str, Any]]:
         first, last = (database["snapshots"].find_one(span, sort=[("timestamp", order)]) for order in (1, -1))
         assert first
         assert last
-        start = minutes_told(first["timestamp"])[0] - HOUR
-        found += database["snapshots"].aggregate(minutes(system, start, minutes_told(last["timestamp"])[1]))
+        start = spans_told(first["timestamp"])[0][0] - HOUR
+        found += database["snapshots"].aggregate(minutes(system, start, spans_told(last["timestamp"])[0][1]))
     return found
 
 
@@ -131,75 +133,207 @@ def with_store(uri: str, database: Documents, work: Work) -> None:
     asyncio.run(run())
 
 
-def test_another_process_makes_good_what_one_left(receiver: Receiver, mongo_uri: str, database: Documents) -> None:
-    for number in range(3):
-        receiver.post(snapshot(number, {"request": 10 * number}))
-    eventually(lambda: is_rolled_up(database))
-    database["rates"].delete_many({"minute": {"$gte": moment(1)}})
-    # That process started long ago, and has looked at all that was there then.
-    moments = iter([datetime.now(UTC) - HOUR, datetime.now(UTC) + MINUTE])
+def sweep_elsewhere(uri: str, database: Documents, began: datetime, times: int = 1) -> None:
+    """Do what another process does that began at some time: sweep, and roll up."""
+    moments = iter([began, *(datetime.now(UTC) + (number + 2) * MINUTE for number in range(times))])
 
     async def sweep(store: Store) -> None:
         roll_ups = RollUps(store)
-        await Sweep(store, roll_ups, lambda: next(moments)).run()
-        await roll_ups.run_once()
+        sweeping = Sweep(store, roll_ups, lambda: next(moments))
+        for _ in range(times):
+            await sweeping.run()
+            await roll_ups.run_once()
 
-    with_store(mongo_uri, database, sweep)
-    assert is_rolled_up(database)
+    with_store(uri, database, sweep)
 
 
-def test_what_is_up_to_date_is_not_rolled_up_again(receiver: Receiver, mongo_uri: str, database: Documents) -> None:
-    receiver.post(snapshot(0, {"request": 5}))
+ROWS = [row(-0.5 - n / 10, n=n) for n in range(20)]
+
+
+@pytest.mark.parametrize("began", [-HOUR, HOUR], ids=["before", "after"])
+def test_another_process_makes_good_what_one_left(
+    receiver: Receiver, mongo_uri: str, database: Documents, began: timedelta
+) -> None:
+    for number in range(3):
+        receiver.post(snapshot(number, {"request": 10 * number}, ROWS))
     eventually(lambda: is_rolled_up(database))
-    wanted: list[tuple[str, Span]] = []
-    moments = iter([datetime.now(UTC) - HOUR, datetime.now(UTC) + MINUTE])
+    systems = list(database["systems"].find())
+    # The last one's rows came after somebody else had rolled up its minute; of the others only that minute is right.
+    database["rates"].delete_many({"minute": {"$lt": moment(2)}})
+    database["rates"].update_one({"minute": moment(2)}, {"$set": {"inputs": 0, "headline.requests_per_minute": 0.0}})
+    database["entries"].delete_many({})
+    database["systems"].delete_many({})
+    sweep_elsewhere(mongo_uri, database, datetime.now(UTC) + began)
+    assert is_rolled_up(database)
+    assert database["entries"].count_documents({}) == 20
+    assert list(database["systems"].find()) == systems
+
+
+def test_what_a_process_takes_care_of_is_left_to_it(receiver: Receiver, mongo_uri: str, database: Documents) -> None:
+    snapshot_id = receiver.post(snapshot(0, {"request": 5})).json()["snapshot_id"]
+    eventually(lambda: is_rolled_up(database))
+    wanted: list[tuple[str, list[Span]]] = []
+    moments = iter([datetime.now(UTC), datetime.now(UTC) + 2 * MINUTE, datetime.now(UTC) + 3 * MINUTE])
 
     class Listening(RollUps):
         """Notes what is wanted."""
 
-        def want(self, system: str, span: Span) -> None:
-            wanted.append((system, span))
+        def want(self, snapshot_id: str, system: str, spans: list[Span]) -> None:
+            super().want(snapshot_id, system, spans)
+            wanted.append((snapshot_id, spans))
 
-    with_store(mongo_uri, database, lambda store: Sweep(store, Listening(store), lambda: next(moments)).run())
-    assert wanted == []
+    async def sweep_twice(store: Store) -> None:
+        roll_ups = Listening(store)
+        sweeping = Sweep(store, roll_ups, lambda: next(moments))
+        await sweeping.run()
+        await sweeping.run()
+
+    with_store(mongo_uri, database, sweep_twice)
+    assert wanted == [(snapshot_id, spans_told(NOON))]
 
 
-def test_what_could_not_be_done_is_still_wanted(receiver: Receiver, mongo_uri: str, database: Documents) -> None:
-    receiver.post(payload())
+def test_a_long_backlog_of_a_dead_process_is_made_good(receiver: Receiver, mongo_uri: str, database: Documents) -> None:
+    for number in range(4):
+        receiver.post(snapshot(number, {"request": number}))
+    eventually(lambda: is_rolled_up(database))
+    now = datetime.now(UTC)
+    database["snapshots"].update_many({"timestamp": {"$lt": moment(2)}}, {"$set": {"received_at": now - 3 * HOUR}})
+    database["rates"].delete_many({})
+    # A process that rolled up all there was, and noted it; later ones left a backlog of three hours.
+    database["progress"].update_one(
+        {"_id": "rolled_up"}, {"$set": {"received_at": now - 3 * HOUR - MINUTE}}, upsert=True
+    )
+    sweep_elsewhere(mongo_uri, database, now, times=2)
+    assert is_rolled_up(database)
+    progress = database["progress"].find_one()
+    assert progress
+    assert progress["received_at"] > now
+
+
+def test_a_snapshot_that_is_odd_does_not_end_the_sweep(receiver: Receiver, mongo_uri: str, database: Documents) -> None:
+    many = [row(-1, n=n) for n in range(9_000)]
+    for number in range(4):
+        receiver.post(snapshot(number, {"request": 1}, many, n=number))
     eventually(lambda: is_rolled_up(database))
     database["rates"].delete_many({})
-
-    async def try_twice(store: Store) -> None:
-        away = Store("mongodb://127.0.0.1:1", database.name, retention=None, timeout_seconds=0.1)
-        await away.open()
-        roll_ups = RollUps(away)
-        roll_ups.want("laravel_app", minutes_told(datetime(2026, 1, 15, 10, 30, tzinfo=UTC)))
-        with pytest.raises(StoreUnavailable):
-            await roll_ups.run_once()
-        await away.close()
-        roll_ups._store = store
-        await roll_ups.run_once()
-
-    with_store(mongo_uri, database, try_twice)
+    database["entries"].delete_many({})
+    sweep_elsewhere(mongo_uri, database, datetime.now(UTC))
     assert is_rolled_up(database)
+    assert database["entries"].count_documents({}) == 9_000
+
+
+class Ready:
+    """A store that is always there."""
+
+    @asynccontextmanager
+    async def operation(self) -> AsyncIterator[None]:
+        """Lend nothing."""
+        yield None
+
+
+READY = cast("Store", Ready())
+
+
+def test_what_could_not_be_done_is_still_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes: list[Exception | None] = [StoreUnavailable("away"), StoreUnavailable("away"), KeyError("odd"), None]
+    tried: list[tuple[str, Span]] = []
+
+    async def run() -> None:
+        done = asyncio.Event()
+
+        async def run_roll_up(_database: object, system: str, *span: datetime) -> None:
+            tried.append((system, (span[0], span[1])))
+            if error := outcomes.pop(0):
+                raise error
+            done.set()
+
+        monkeypatch.setattr("receiver.intake.rollup.run_roll_up", run_roll_up)
+        monkeypatch.setattr("receiver.intake.rollup.RETRY_SECONDS", 0.001)
+        roll_ups = RollUps(READY)
+        roll_ups.want("x", "shop", [(NOON, moment(1))])
+        roll_ups.want("y", "blog", [(NOON, moment(2))])
+        running = asyncio.create_task(roll_ups.run())
+        await asyncio.wait_for(done.wait(), DEADLINE_SECONDS)
+        assert roll_ups.is_idle
+        running.cancel()
+
+    asyncio.run(run())
+    shop, blog = ("shop", (NOON, moment(1))), ("blog", (NOON, moment(2)))
+    assert tried == [shop, blog, shop, blog]  # the odd one is given up
+
+
+def test_a_span_that_takes_too_long_is_taken_apart_and_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[tuple[str, Span]] = []
+
+    async def run_roll_up(_database: object, system: str, start: datetime, end: datetime) -> None:
+        if system == "heavy" and (end - start > 3 * MINUTE or start <= moment(2) < end):
+            raise TooSlow("it takes too long")
+        done.append((system, (start, end)))
+
+    monkeypatch.setattr("receiver.intake.rollup.run_roll_up", run_roll_up)
+
+    roll_ups = RollUps(READY)
+    roll_ups.want("a", "heavy", spans_told(NOON))
+    roll_ups.want("b", "light", [(NOON, moment(1)), (NOON + 5 * HOUR, NOON + 6 * HOUR)])
+    asyncio.run(roll_ups.run_once())
+    assert roll_ups.is_idle
+    # The newest first, and each in turn.
+    assert done[0] == ("light", (NOON + 5 * HOUR, NOON + 6 * HOUR))
+    assert ("light", (NOON, moment(1))) in done[:3]
+    heavy = [span for system, span in done if system == "heavy"]
+    told = sum(((end - start) for start, end in heavy), timedelta())
+    assert told == 10 * MINUTE  # all but the minute that never ends
+
+
+def test_the_server_gives_up_what_takes_too_long_and_is_well(mongo_uri: str, database: Documents) -> None:
+    database["snapshots"].insert_many([{"n": n} for n in range(2000)])
+    endless = [{"$match": {"$expr": {"$gte": [{"$sum": {"$range": [0, {"$add": [500_000, "$n"]}]}}, 0]}}}]
+
+    async def work(store: Store) -> None:
+        with pytest.raises(TooSlow):
+            async with store.operation() as opened:
+                await run_pipeline(opened, "snapshots", endless, "endless", seconds=0.05)
+        assert store.reason is None
+
+    with_store(mongo_uri, database, work)
+
+
+def created(*minutes: float) -> list[dict[str, Any]]:
+    """Return rows that were created so many minutes after noon, and one of which that is not known."""
+    return [{"created_at": moment(minute)} for minute in minutes] + [{"created_at": None}]
 
 
 def test_the_minutes_that_a_snapshot_tells_of() -> None:
-    assert minutes_told(moment(0.5)) == (moment(-5), moment(6))
-    assert minutes_told(moment(0)) == (moment(-5), moment(6))
+    assert spans_told(moment(0.5)) == [(moment(-5), moment(6))]
+    assert spans_told(moment(0)) == [(moment(-5), moment(6))]
 
 
-def test_rows_that_are_off_are_told_of_too_but_not_those_that_are_misdated() -> None:
-    def created(*minutes: float) -> list[dict[str, Any]]:
-        return [{"created_at": moment(minute)} for minute in minutes] + [{"created_at": None}]
+def test_rows_that_are_off_are_told_of_too() -> None:
+    assert spans_told(NOON, created(-9.5, 1)) == [(moment(-10), moment(6))]
+    assert spans_told(NOON, created(-1000.5, -1000.2, 1000)) == [
+        (moment(-5), moment(6)),
+        (moment(-1001), moment(-1000)),
+        (moment(1000), moment(1001)),
+    ]
+    assert len(spans_told(NOON, created(*range(-5000, -100)))) == 61
 
-    assert minutes_told(NOON, created(-9.5, 1)) == (moment(-10), moment(6))
-    assert minutes_told(NOON, created(-1000, 1000)) == (moment(-5), moment(6))
+
+def test_a_row_that_was_misdated_makes_no_difference_to_the_order(receiver: Receiver, database: Documents) -> None:
+    late = snapshot(0, {"request": 9}, [row(-40.5)])
+    covering = snapshot(-38, {"request": 9})
+    for posts in ((late, covering), (covering, late)):
+        for name in ("snapshots", "entries", "rates"):
+            database[name].delete_many({})
+        for post in posts:
+            receiver.post(post)
+        wanted = {"minute": moment(-41), "telescope.types.request.counted": 1}
+        eventually(lambda wanted=wanted: database["rates"].find_one(wanted))
+        eventually(lambda: is_rolled_up(database))
 
 
 def test_spans_are_joined_and_long_ones_cut() -> None:
-    spans = [(moment(5), moment(9)), (moment(0), moment(5)), (moment(20), moment(21)), (moment(6), moment(7))]
-    assert list(joined(spans)) == [(moment(0), moment(9)), (moment(20), moment(21))]
+    spans = [(moment(6), moment(9)), (moment(0), moment(5)), (moment(20), moment(21)), (moment(5), moment(7))]
+    assert list(joined(spans)) == [(moment(0), moment(5)), (moment(5), moment(9)), (moment(20), moment(21))]
     pieces = list(joined([(NOON, NOON + 2.5 * LONGEST_SPAN)]))
     assert [end - start for start, end in pieces] == [LONGEST_SPAN, LONGEST_SPAN, LONGEST_SPAN / 2]
     assert pieces[0][1] == pieces[1][0]
