@@ -17,7 +17,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from receiver.intake.rollup import minutes_told
+from receiver.intake.rollup import spans_told
 from receiver.pipelines.catalogue import CATALOGUE, COOKBOOK, Recipe
 from receiver.pipelines.mongosh import command
 from receiver.pipelines.rates import roll_up
@@ -329,7 +329,7 @@ def seeded(mongo: MongoClient[Row], mongo_uri: str) -> Iterator[Documents]:
     database = mongo[name]
     make(mongo_uri, name)
     for one in load(database, PAYLOADS):
-        span = minutes_told(one.timestamp, one.rows)
+        span = spans_told(one.timestamp, one.rows)[0]
         database[SNAPSHOTS].aggregate(roll_up(one.sighting.system, *span))
     yield database
     mongo.drop_database(name)
