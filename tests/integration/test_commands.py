@@ -138,8 +138,8 @@ def test_systems_are_listed_renamed_and_forgotten(receiver: Receiver, database: 
     assert renamed.stdout == "laravel_app is shop now: 1 snapshots.\n"
     assert database["snapshots"].count_documents({"system": "shop"}) == 2
     assert database["entries"].count_documents({"system": "shop"}) == 2
-    assert database["rates"].find_one({"minute": taken})["_id"] == {"system": "shop", "minute": taken}  # type: ignore[index]
-    assert database["rates"].find_one({"minute": taken})["snapshots"] == 2  # type: ignore[index]
+    (rate,) = database["rates"].find({"system": "shop", "minute": taken})
+    assert (rate["_id"], rate["snapshots"]) == ({"system": "shop", "minute": taken}, 2)
     assert database["rates"].count_documents({"system": "laravel_app"}) == 0
     assert {system["_id"] for system in database["systems"].find()} == {"old", "shop"}
 
