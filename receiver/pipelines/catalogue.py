@@ -21,7 +21,7 @@ from receiver.pipelines.cookbook.trends import cache_hit_ratio, deploys, memory_
 from receiver.pipelines.entries import counted, response_times
 from receiver.pipelines.memory import memory
 from receiver.pipelines.rates import minutes, roll_up
-from receiver.pipelines.series import overview, series
+from receiver.pipelines.series import overview, series, series_in_steps
 from receiver.pipelines.stages import ENTRIES, RATES, SNAPSHOTS, SYSTEMS, Pipeline
 from receiver.pipelines.views import rates_by_type
 from receiver.pipelines.windows import minute_windows, windows
@@ -89,7 +89,8 @@ RATES_RECIPES = (
 )
 # What reads them.
 SERIES_RECIPES = (
-    Recipe(series, RATES, BY_MINUTE, "How did the headline figures go?"),
+    Recipe(series, RATES, BY_MINUTE, "How did the headline figures go, minute by minute?"),
+    Recipe(series_in_steps, RATES, BY_MINUTE, "How did the headline figures go, hour by hour?", 24),
     Recipe(rates_by_type, RATES, None, "What are the rates of every type, a row each? (the view of that name)"),
     Recipe(overview, SYSTEMS, BY_ID, "How is every system?"),
 )

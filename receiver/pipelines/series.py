@@ -4,7 +4,6 @@ Source: DESIGN.md, sections 2 and 5.
 """
 
 from datetime import datetime
-from typing import Any
 
 from receiver.pipelines.rates import HEADLINE, mean_rate
 from receiver.pipelines.stages import RATES, SNAPSHOTS, SOURCES, Expression, Pipeline, check_span
@@ -14,8 +13,40 @@ SILENT_CADENCES = 3
 GAPS_OF_CADENCE = 20
 
 
-def series(system: str, start: datetime, end: datetime, step_minutes: int = 1) -> Pipeline:
-    """Build the series of a system: one point a step, none for a step without a document.
+# Of a document of ``rates``, all but the types.
+WITHOUT_TYPES = (
+    "minute",
+    "snapshots",
+    "headline",
+    "response_time_ms",
+    "memory_bytes",
+    "telescope.complete",
+    "pulse.complete",
+)
+
+
+def series(system: str, start: datetime, end: datetime) -> Pipeline:
+    """Build the minutes of a system, without their types.
+
+    Args:
+        system: as stored in ``rates.system``.
+        start, end: UTC, aware; start included, end excluded.
+
+    Returns:
+        Stages yielding, oldest first, the documents of ``rates`` with ``minute``, ``snapshots``, ``headline``,
+        ``response_time_ms``, ``memory_bytes`` and whether the sections are ``complete``.
+
+    Raises:
+        ValueError: ``start`` is not before ``end``.
+
+    Reads: rates, by the index on system and minute.
+    """
+    # A day is 1,440 documents: computing anything for each would take as long as reading them.
+    return [*_minutes_of(system, start, end), {"$project": {"_id": 0, **dict.fromkeys(WITHOUT_TYPES, 1)}}]
+
+
+def series_in_steps(system: str, start: datetime, end: datetime, step_minutes: int = 60) -> Pipeline:
+    """Build the series of a system in steps: one point a step, none for a step without a document.
 
     Args:
         system: as stored in ``rates.system``.
@@ -25,31 +56,21 @@ def series(system: str, start: datetime, end: datetime, step_minutes: int = 1) -
     Returns:
         Stages yielding, oldest first, ``{"minute": datetime, "minutes": int, "snapshots": int, "headline", "peak",
         "basis", "complete", "response_time_ms", "memory_bytes"}``: ``minutes`` is how many documents there are in the
-        step, ``peak`` the largest of their figures, per minute, None where unknown, ``basis`` what these rest on.
-        ``headline`` is the same in a step of one minute, and in longer ones the mean (see ``mean_rate``). ``complete``
-        says by source in how many of the minutes everything is known. Of response times ``avg`` is over all requests,
-        ``p95`` and ``max`` are the largest of the minutes.
+        step, ``headline`` their mean (see ``mean_rate``), ``peak`` the largest of their figures, per minute, None where
+        unknown, ``basis`` what the latter rest on. ``complete`` says by source in how many of the minutes everything is
+        known. Of response times ``avg`` is over all requests, ``p95`` and ``max`` are the largest of the minutes.
 
     Raises:
         ValueError: ``start`` is not before ``end``.
 
     Reads: rates, by the index on system and minute.
     """
+    return [*_minutes_of(system, start, end), *_by_step(step_minutes), {"$sort": {"minute": 1}}]
+
+
+def _minutes_of(system: str, start: datetime, end: datetime) -> Pipeline:
     check_span(start, end)
-    select = {"$match": {"system": system, "minute": {"$gte": start, "$lt": end}}}
-    oldest_first = {"$sort": {"minute": 1}}
-    if step_minutes == 1:  # a day is 1,440 of them: grouping each by itself would take as long as all else
-        return [select, oldest_first, _points()]
-    return [select, *_by_step(step_minutes), oldest_first]
-
-
-def _points() -> dict[str, Any]:
-    own = dict.fromkeys(("minute", "snapshots", "response_time_ms", "memory_bytes"), 1)
-    figures = {f"{name}_per_minute": f"$headline.{name}_per_minute" for name in HEADLINE}
-    complete = {source: {"$cond": [f"${source}.complete", 1, 0]} for source in SOURCES}
-    basis = {name: [f"$headline.basis.{name}"] for name in HEADLINE}
-    derived = {"minutes": {"$literal": 1}, "headline": figures, "peak": figures, "basis": basis, "complete": complete}
-    return {"$project": {"_id": 0, **own, **derived}}
+    return [{"$match": {"system": system, "minute": {"$gte": start, "$lt": end}}}, {"$sort": {"minute": 1}}]
 
 
 def _by_step(minutes: int) -> Pipeline:
@@ -81,13 +102,17 @@ def _by_step(minutes: int) -> Pipeline:
             "snapshots": 1,
             "headline": {f"{name}_per_minute": f"$mean_{name}" for name in HEADLINE},
             "peak": {f"{name}_per_minute": f"$peak_{name}" for name in HEADLINE},
-            "basis": {name: {"$sortArray": {"input": f"$basis_{name}", "sortBy": 1}} for name in HEADLINE},
+            "basis": {name: _known(f"$basis_{name}") for name in HEADLINE},
             "complete": {source: f"${source}" for source in SOURCES},
             "response_time_ms": {"count": "$requests", "avg": average, "p95": "$p95", "max": "$max"},
             "memory_bytes": {"last": {"$ifNull": ["$last.bytes", None]}, "max": "$most", "peak": "$peak"},
         }
     }
     return [by_step, shape]
+
+
+def _known(names: str) -> Expression:
+    return {"$sortArray": {"input": {"$setDifference": [names, [None]]}, "sortBy": 1}}
 
 
 def _last_memory() -> Expression:

@@ -4,13 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from receiver.pipelines.rates import roll_up
-from receiver.pipelines.series import series
-from receiver.pipelines.stages import MINUTE, RATES, SNAPSHOTS
+from receiver.pipelines.series import series, series_in_steps
+from receiver.pipelines.stages import MINUTE, RATES, SNAPSHOTS, SOURCES
 from receiver.store.aggregation import run_pipeline
 from receiver.store.layout import Database
 
 # Less than an operation may take: a heavy minute of one application must not pass for a server that is away.
 ROLL_UP_SECONDS = 2.0
+NOT_TOLD = {"complete": False}
 
 
 async def run_roll_up(
@@ -33,10 +34,21 @@ async def run_roll_up(
 async def list_series(
     database: Database, system: str, start: datetime, end: datetime, step: timedelta
 ) -> list[dict[str, Any]]:
-    """List the points of a system's series, oldest first, as :func:`receiver.pipelines.series.series` yields them."""
+    """List the points of a system's series, oldest first, as ``series_in_steps`` yields them, for a minute too."""
     if start >= end:
         return []
-    return await run_pipeline(database, RATES, series(system, start, end, step // MINUTE), "series")
+    if step == MINUTE:
+        return [_point(rate) for rate in await run_pipeline(database, RATES, series(system, start, end), "series")]
+    stages = series_in_steps(system, start, end, step // MINUTE)
+    return await run_pipeline(database, RATES, stages, "series_in_steps")
+
+
+def _point(rate: dict[str, Any]) -> dict[str, Any]:
+    """Return the point of one minute."""
+    headline = rate["headline"]
+    basis = {figure: [basis] if basis else [] for figure, basis in headline.pop("basis").items()}
+    complete = {source: int((rate.pop(source, None) or NOT_TOLD)["complete"]) for source in SOURCES}
+    return {**rate, "minutes": 1, "peak": headline, "basis": basis, "complete": complete}
 
 
 async def find_next_minute(database: Database, system: str, start: datetime, end: datetime) -> datetime | None:

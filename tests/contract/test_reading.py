@@ -110,6 +110,23 @@ def test_a_parameter_that_is_repeated(receiver: Receiver, path: str) -> None:
     assert (answer.status_code, messages) == (400, ["Given more than once."])
 
 
+def test_what_is_not_known_is_null_in_any_step(receiver: Receiver, database: Documents) -> None:
+    receiver.post(snapshot(0, telescope=[]))
+    receiver.post(snapshot(10, {"request": 5}))
+    eventually(lambda: database["rates"].count_documents({"snapshots": 1}) == 2)
+    for step in ("1m", "5m"):
+        span = {"from_": moment(0).isoformat(), "to": moment(1).isoformat()}
+        (point,) = data(receiver, "/api/rates", system="laravel_app", step=step, **span)
+        assert set(point["headline"].values()) == set(point["peak"].values()) == {None}
+        assert point["basis"] == {"requests": [], "exceptions": [], "queries": []}
+        assert point["complete"] == {"telescope": 0, "pulse": 0}
+    told = data(receiver, "/api/rates", system="laravel_app", from_=moment(8).isoformat(), to=moment(9).isoformat())
+    stepped = data(
+        receiver, "/api/rates", system="laravel_app", step="5m", from_=moment(8).isoformat(), to=moment(9).isoformat()
+    )
+    assert [{**told[0], "minute": None}] == [{**stepped[0], "minute": None}]
+
+
 def test_a_burst_is_told_once_in_steps(receiver: Receiver, database: Documents) -> None:
     for minute in range(60):
         count = 100 if 20 <= minute < 25 else 0

@@ -11,28 +11,11 @@ db.rates.aggregate([
       _id: 0,
       minute: 1,
       snapshots: 1,
+      headline: 1,
       response_time_ms: 1,
       memory_bytes: 1,
-      minutes: { $literal: 1 },
-      headline: {
-        requests_per_minute: "$headline.requests_per_minute",
-        exceptions_per_minute: "$headline.exceptions_per_minute",
-        queries_per_minute: "$headline.queries_per_minute"
-      },
-      peak: {
-        requests_per_minute: "$headline.requests_per_minute",
-        exceptions_per_minute: "$headline.exceptions_per_minute",
-        queries_per_minute: "$headline.queries_per_minute"
-      },
-      basis: {
-        requests: ["$headline.basis.requests"],
-        exceptions: ["$headline.basis.exceptions"],
-        queries: ["$headline.basis.queries"]
-      },
-      complete: {
-        telescope: { $cond: ["$telescope.complete", 1, 0] },
-        pulse: { $cond: ["$pulse.complete", 1, 0] }
-      }
+      "telescope.complete": 1,
+      "pulse.complete": 1
     }
   }
 ])
