@@ -230,7 +230,7 @@ COOKBOOK = (
         SNAPSHOTS,
         BY_TIME,
         "What did the new version change?",
-        24,
+        7 * 24,
         "Each change of the PHP or Laravel version from one snapshot to the next, with the hour before it and the "
         "hour after: exceptions per minute, and the mean response time of the requests that were sampled. Two "
         "servers with different versions make a change a minute.",
