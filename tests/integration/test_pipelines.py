@@ -14,6 +14,7 @@ from receiver.clock import iso_utc
 from receiver.intake.rollup import spans_told
 from receiver.pipelines.catalogue import CATALOGUE, COOKBOOK, EXAMPLE, Recipe
 from receiver.pipelines.rates import minutes, roll_up
+from receiver.pipelines.series import series_in_steps
 from receiver.pipelines.windows import windows
 from receiver.store.layout import Retention
 from tests.integration.test_storage import make
@@ -234,6 +235,25 @@ def test_response_times_by_hand(database: Documents) -> None:
     assert found[-2]["response_time_ms"] == {"count": 21, "avg": 6907.5 / 21, "p95": 190.0, "max": 6200.0}
     assert found[-3]["response_time_ms"] == {"count": 0, "avg": None, "p95": None, "max": 1500.0}
     assert found[0]["response_time_ms"] == {"count": 0, "avg": None, "p95": None, "max": None}
+
+
+@pytest.mark.parametrize("name", ["counted", "response_times"])
+def test_a_span_has_its_start_and_not_its_end(database: Documents, name: str) -> None:
+    load(database, [snapshot(0, {"request": 3}, [row(-3, duration=1), row(-2, duration=2), row(-1, duration=3)])])
+    found = database["entries"].aggregate(CATALOGUE[name].build("laravel_app", moment(-3), moment(-1)))
+    assert sorted((one["minute"] - NOON) // MINUTE for one in found) == [-3, -2]
+
+
+def test_the_mean_of_minutes_is_of_what_was_counted_where_all_is_known(database: Documents) -> None:
+    rows = [row(1 + n / 10, n=n) for n in range(9)]
+    load(database, [snapshot(5, {"request": 9}, rows), snapshot(6, {"request": 500}, rows)])
+    database["snapshots"].aggregate(roll_up("laravel_app", NOON, moment(10)))
+    points = database["rates"].aggregate(series_in_steps("laravel_app", NOON, moment(7), 60))
+    (point,) = points
+    # Of the minutes 0 to 4 all is known: nine requests in the second. Of 5 and 6 there are the averages.
+    assert point["headline"]["requests_per_minute"] == pytest.approx((9 + 9 / 5 + 500 / 5) / 7)
+    assert point["complete"] == {"telescope": 5, "pulse": 0}
+    assert point["peak"]["requests_per_minute"] == 491.0
 
 
 def test_memory_is_the_last_the_largest_and_the_peak_of_the_minute(database: Documents) -> None:
