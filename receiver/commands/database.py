@@ -22,7 +22,9 @@ PATIENCE_SECONDS = 24 * 60 * 60.0
 
 def database_options(command: Command) -> Command:
     """Give a command the options that say where the database is."""
-    return options_for("mongodb_uri", "database", "data_dir")(command)
+    about_uri = "MongoDB to use; without it, the embedded one of a receiver that runs"
+    about_dir = "folder of that receiver"
+    return options_for("mongodb_uri", "database", "data_dir", mongodb_uri=about_uri, data_dir=about_dir)(command)
 
 
 def settings_of(config: Path | None, options: dict[str, str | None]) -> Settings:

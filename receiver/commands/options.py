@@ -30,14 +30,19 @@ def setting_options(command: Command) -> Command:
     return options_for(*(name for name, field in FIELDS.items() if is_simple(field)))(command)
 
 
-def options_for(*names: str) -> Callable[[Command], Command]:
-    """Give a command the options of some settings, and that of the settings file."""
+def options_for(*names: str, **descriptions: str) -> Callable[[Command], Command]:
+    """Give a command the options of some settings, and that of the settings file.
+
+    Args:
+        names: of the settings.
+        descriptions: where they mean something else to this command than to the receiver itself.
+    """
 
     def decorate(command: Command) -> Command:
         for name in reversed(names):
             field = FIELDS[name]
             default = "" if field.load_default is None else f"  [default: {field.load_default}]"
-            text = field.metadata["description"].replace("`", "") + default
+            text = descriptions.get(name, field.metadata["description"]).replace("`", "") + default
             command = click.option("--" + name.replace("_", "-"), name, metavar=_kind(field), help=text)(command)
         return config_option(command)
 

@@ -12,8 +12,9 @@ from receiver.commands.options import span_options
 from receiver.errors import ReceiverError
 from receiver.intake.rollup import Span, joined, spans_told
 from receiver.pipelines.stages import MINUTE, floor_minute, floor_step
+from receiver.settings import Settings
 from receiver.store.layout import Database
-from receiver.store.rates import find_first_and_last, list_series, run_roll_up
+from receiver.store.rates import find_last_minute, list_hours, list_series, run_roll_up
 from receiver.store.systems import list_systems
 
 # What is drawn: name → (from the point, decimals).
@@ -27,6 +28,7 @@ CURVES = {
 }
 # Somebody is waiting and sees how far it is: an hour of hundreds of applications under one name may take its time.
 ROLL_UP_SECONDS = 600.0
+HOUR, ALMOST_A_MINUTE = timedelta(hours=1), MINUTE - timedelta.resolution
 MEGABYTE = 1_000_000
 BARS = "▁▂▃▄▅▆▇█"
 GAP = " "
@@ -51,15 +53,22 @@ def rates_show(config: Path | None, system: str, last: str, **options: str | Non
     settings = settings_of(config, options)
     points = with_database(settings, lambda database: list_series(database, system, start, end, step))
     if not points:
-        known = with_database(settings, list_systems)
-        names = ", ".join(one["_id"] for one in known) or "none"
-        raise ReceiverError(f"There are no rates of {system} in the last {last}. Known systems: {names}.")
+        raise ReceiverError(f"There are no rates of {system} in the last {last}. {_hint(settings, system)}")
     places = {(point["minute"] - start) // step: point for point in points}
     columns = [places.get(place) for place in range((end - start) // step)]
-    click.echo(f"{system}, {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC, a column is {STEPS[last]} min")
+    click.echo(f"{system}, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, a column is {STEPS[last]} min")
     for name, (part, figure) in CURVES.items():
         values = [None if point is None else point[part][figure] for point in columns]
         click.echo(curve(name, [_scaled(name, value) for value in values]))
+
+
+def _hint(settings: Settings, system: str) -> str:
+    """Say where there are some."""
+    latest = with_database(settings, lambda database: find_last_minute(database, system))
+    if latest is not None:
+        return f"The latest are of {latest:%Y-%m-%d %H:%M} UTC."
+    names = ", ".join(one["_id"] for one in with_database(settings, list_systems)) or "none"
+    return f"Known systems: {names}."
 
 
 def _scaled(name: str, value: float | None) -> float | None:
@@ -107,21 +116,19 @@ async def rebuild(database: Database, system: str | None, start: datetime | None
     systems = [one["_id"] for one in await list_systems(database) if system in (None, one["_id"])]
     if not systems:
         raise ReceiverError(f"There is no system {system}." if system else "There are no systems.")
-    wanted = {name: [span] for name in systems if (span := await _span(database, name, start, end))}
+    wanted = {name: await _spans(database, name, start, end) for name in systems}
     return await roll_up_all(database, wanted, "Rebuilding")
 
 
-async def _span(database: Database, system: str, start: datetime | None, end: datetime | None) -> Span | None:
-    """Return the minutes of a span that snapshots of a system tell of."""
-    found = await find_first_and_last(database, system)
-    if found is None:
-        return None
-    first, last = spans_told(found[0])[0][0], spans_told(found[1])[0][1]
-    span = (
-        max(first, floor_minute(start or first)),
-        min(last, floor_minute((end or last) + MINUTE - timedelta.resolution)),
-    )
-    return span if span[0] < span[1] else None
+async def _spans(database: Database, system: str, start: datetime | None, end: datetime | None) -> list[Span]:
+    """Return the minutes that the stored snapshots of a system tell of, within a span."""
+    told = []
+    for hour in await list_hours(database, system):
+        first, last = spans_told(hour)[0][0], spans_told(hour + HOUR)[0][1]
+        begin, stop = max(first, floor_minute(start or first)), min(last, floor_minute((end or last) + ALMOST_A_MINUTE))
+        if begin < stop:
+            told.append((begin, stop))
+    return told
 
 
 async def roll_up_all(database: Database, wanted: dict[str, list[Span]], label: str) -> int:

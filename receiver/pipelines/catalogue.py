@@ -223,7 +223,8 @@ COOKBOOK = (
         "Is it more than a week ago?",
         24,
         "The headline figures per minute, in this span and in the same span seven days before; `change` is that "
-        "of the mean, 0.5 is half as much again. Only minutes of which something is known count.",
+        "of the mean, 0.5 is half as much again. Only minutes of which something is known count: `minutes` and "
+        "`minutes_before` say how many.",
     ),
     Recipe(
         deploys,

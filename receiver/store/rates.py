@@ -5,12 +5,13 @@ from typing import Any
 
 from receiver.pipelines.rates import roll_up
 from receiver.pipelines.series import series, series_in_steps
-from receiver.pipelines.stages import MINUTE, RATES, SNAPSHOTS, SOURCES
+from receiver.pipelines.stages import MINUTE, RATES, SNAPSHOTS, SOURCES, Pipeline
 from receiver.store.aggregation import run_pipeline
 from receiver.store.layout import Database
 
 # Less than an operation may take: a heavy minute of one application must not pass for a server that is away.
 ROLL_UP_SECONDS = 2.0
+HOURS_SECONDS = 600.0
 NOT_TOLD = {"complete": False}
 
 
@@ -58,14 +59,14 @@ async def find_next_minute(database: Database, system: str, start: datetime, end
     return found["minute"] if found else None
 
 
-async def find_first_and_last(database: Database, system: str) -> tuple[datetime, datetime] | None:
-    """Find when the first and the last stored snapshot of a system were taken; None where there is none."""
-    found: list[dict[str, Any]] = [
-        snapshot
-        for order in (1, -1)
-        async for snapshot in database[SNAPSHOTS]
-        .find({"system": system}, {"_id": 0, "timestamp": 1})
-        .sort("timestamp", order)
-        .limit(1)
-    ]
-    return (found[0]["timestamp"], found[-1]["timestamp"]) if found else None
+async def find_last_minute(database: Database, system: str) -> datetime | None:
+    """Find the last minute of a system that has a document; None where there is none."""
+    found = await database[RATES].find_one({"system": system}, {"minute": 1}, sort=[("minute", -1)])
+    return found["minute"] if found else None
+
+
+async def list_hours(database: Database, system: str) -> list[datetime]:
+    """List the hours in which a snapshot of a system was taken; from the index alone."""
+    hour = {"$dateTrunc": {"date": "$timestamp", "unit": "hour"}}
+    stages: Pipeline = [{"$match": {"system": system}}, {"$group": {"_id": hour}}, {"$sort": {"_id": 1}}]
+    return [one["_id"] for one in await run_pipeline(database, SNAPSHOTS, stages, "hours", HOURS_SECONDS)]

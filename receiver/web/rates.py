@@ -30,8 +30,10 @@ def rates_blueprint(reading: Reading) -> Blueprint:
         wanted = load_parameters(request, QUERY)
         step = STEPS[wanted["step"]] * MINUTE
         start, end = _span(wanted, reading.clock)
-        page_end = min(end, floor_step(start, step) + min(wanted["limit"] * step, LONGEST_PAGE))
         async with reading.store.operation() as database:
+            first = await find_next_minute(database, wanted["system"], start, end) or end
+            start = max(start, floor_step(first, step))
+            page_end = min(end, floor_step(start, step) + min(wanted["limit"] * step, LONGEST_PAGE))
             points = await list_series(database, wanted["system"], start, page_end, step)
             following = await find_next_minute(database, wanted["system"], page_end, end)
         cursor = write_cursor(floor_step(following, step)) if following else None

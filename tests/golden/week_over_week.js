@@ -89,9 +89,14 @@ db.rates.aggregate([
   },
   { $unwind: "$figure" },
   {
-    $group: { _id: "$figure.name", mean: { $avg: "$figure.evenly" }, max: { $max: "$figure.most" } }
+    $group: {
+      _id: "$figure.name",
+      mean: { $avg: "$figure.evenly" },
+      max: { $max: "$figure.most" },
+      minutes: { $sum: { $cond: [{ $gt: ["$figure.most", null] }, 1, 0] } }
+    }
   },
-  { $project: { _id: 0, figure: "$_id", mean: 1, max: 1, is_now: { $literal: true } } },
+  { $project: { _id: 0, figure: "$_id", mean: 1, max: 1, minutes: 1, is_now: { $literal: true } } },
   {
     $unionWith: {
       coll: "rates",
@@ -186,9 +191,16 @@ db.rates.aggregate([
         },
         { $unwind: "$figure" },
         {
-          $group: { _id: "$figure.name", mean: { $avg: "$figure.evenly" }, max: { $max: "$figure.most" } }
+          $group: {
+            _id: "$figure.name",
+            mean: { $avg: "$figure.evenly" },
+            max: { $max: "$figure.most" },
+            minutes: { $sum: { $cond: [{ $gt: ["$figure.most", null] }, 1, 0] } }
+          }
         },
-        { $project: { _id: 0, figure: "$_id", mean: 1, max: 1, is_now: { $literal: false } } }
+        {
+          $project: { _id: 0, figure: "$_id", mean: 1, max: 1, minutes: 1, is_now: { $literal: false } }
+        }
       ]
     }
   },
@@ -197,8 +209,10 @@ db.rates.aggregate([
       _id: "$figure",
       mean: { $max: { $cond: ["$is_now", "$mean", null] } },
       max: { $max: { $cond: ["$is_now", "$max", null] } },
+      minutes: { $sum: { $cond: ["$is_now", "$minutes", 0] } },
       mean_before: { $max: { $cond: ["$is_now", null, "$mean"] } },
-      max_before: { $max: { $cond: ["$is_now", null, "$max"] } }
+      max_before: { $max: { $cond: ["$is_now", null, "$max"] } },
+      minutes_before: { $sum: { $cond: ["$is_now", 0, "$minutes"] } }
     }
   },
   {
@@ -207,8 +221,10 @@ db.rates.aggregate([
       figure: "$_id",
       mean: 1,
       max: 1,
+      minutes: 1,
       mean_before: 1,
       max_before: 1,
+      minutes_before: 1,
       change: {
         $cond: [
           { $gt: ["$mean_before", 0] },

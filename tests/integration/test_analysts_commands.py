@@ -286,6 +286,21 @@ def test_rates_are_rebuilt(filled: Receiver, database: Documents) -> None:
     assert "There is no system x." in call("rates", "rebuild", "--system", "x", **settings(filled)).output
 
 
+def test_hours_in_which_nothing_was_taken_are_not_rebuilt(receiver: Receiver, database: Documents) -> None:
+    for minute in (0, 60 * 24 * 365):
+        receiver.post(snapshot(minute))
+    eventually(lambda: database["rates"].count_documents({"snapshots": 1}) == 2)
+    # An hour each, five minutes before and six after it.
+    assert text("rates", "rebuild", **settings(receiver)) == f"{2 * 71} minutes looked at.\n"
+
+
+def test_old_rates_are_said_to_be_old(receiver: Receiver, database: Documents) -> None:
+    receiver.post(snapshot(0))
+    eventually(lambda: database["rates"].find_one({"snapshots": 1}))
+    result = call("rates", "show", "--system", "laravel_app", **settings(receiver))
+    assert "There are no rates of laravel_app in the last 1h. The latest are of 2026-01-15 12:00 UTC." in result.output
+
+
 def test_the_last_hour_is_drawn(receiver: Receiver, database: Documents) -> None:
     now = datetime.now(UTC)
     for number in range(3):

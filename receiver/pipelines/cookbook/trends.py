@@ -91,9 +91,10 @@ def week_over_week(system: str, start: datetime, end: datetime) -> Pipeline:
         start, end: UTC, aware; start included, end excluded.
 
     Returns:
-        Stages yielding ``{"figure", "mean", "max", "mean_before", "max_before", "change"}``, one for each rate of
-        ``headline``, by name; all but ``change`` per minute. ``change`` is of the mean: 0.5 is half as much again. None
-        where nothing is known, or there is nothing to divide by.
+        Stages yielding ``{"figure", "mean", "max", "minutes", "mean_before", "max_before", "minutes_before",
+        "change"}``, one for each rate of ``headline``, by name; means and maxima per minute, over so many minutes that
+        are known. ``change`` is of the mean: 0.5 is half as much again. None where nothing is known, or there is
+        nothing to divide by.
 
     Raises:
         ValueError: ``start`` is not before ``end``.
@@ -107,13 +108,15 @@ def week_over_week(system: str, start: datetime, end: datetime) -> Pipeline:
             "_id": "$figure",
             "mean": {"$max": {"$cond": ["$is_now", "$mean", None]}},
             "max": {"$max": {"$cond": ["$is_now", "$max", None]}},
+            "minutes": {"$sum": {"$cond": ["$is_now", "$minutes", 0]}},
             "mean_before": {"$max": {"$cond": ["$is_now", None, "$mean"]}},
             "max_before": {"$max": {"$cond": ["$is_now", None, "$max"]}},
+            "minutes_before": {"$sum": {"$cond": ["$is_now", 0, "$minutes"]}},
         }
     }
     growth = {"$divide": [{"$subtract": ["$mean", "$mean_before"]}, "$mean_before"]}
     change = {"$cond": [{"$gt": ["$mean_before", 0]}, growth, None]}
-    figures = dict.fromkeys(("mean", "max", "mean_before", "max_before"), 1)
+    figures = dict.fromkeys(("mean", "max", "minutes", "mean_before", "max_before", "minutes_before"), 1)
     shape = {"$project": {"_id": 0, "figure": "$_id", **figures, "change": change}}
     by_name = {"$sort": {"figure": 1}}
     return [*now, and_before, by_figure, shape, by_name]
@@ -128,9 +131,16 @@ def _headline(system: str, start: datetime, end: datetime, *, is_now: bool) -> P
     ]
     split = {"$project": {"figure": figures}}
     each = {"$unwind": "$figure"}
-    mean_and_max = {"mean": {"$avg": "$figure.evenly"}, "max": {"$max": "$figure.most"}}
+    is_known = {"$cond": [{"$gt": ["$figure.most", None]}, 1, 0]}
+    mean_and_max = {
+        "mean": {"$avg": "$figure.evenly"},
+        "max": {"$max": "$figure.most"},
+        "minutes": {"$sum": is_known},
+    }
     by_figure = {"$group": {"_id": "$figure.name", **mean_and_max}}
-    shape = {"$project": {"_id": 0, "figure": "$_id", "mean": 1, "max": 1, "is_now": {"$literal": is_now}}}
+    shape = {
+        "$project": {"_id": 0, "figure": "$_id", "mean": 1, "max": 1, "minutes": 1, "is_now": {"$literal": is_now}}
+    }
     return [select, split, each, by_figure, shape]
 
 
