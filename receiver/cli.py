@@ -24,7 +24,8 @@ class Group(click.Group):
         """Run a command; what a person has to know is printed, without a traceback."""
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # closed by whoever runs us
+                sys.stdout.flush()
         except BrokenPipeError:  # whoever reads has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes when it ends
             raise SystemExit(0) from None

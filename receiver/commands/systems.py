@@ -40,7 +40,8 @@ def _row(system: dict[str, Any]) -> tuple[str, ...]:
 def systems_rename(config: Path | None, old: str, new: str, **options: str | None) -> None:
     """Give all that is stored of OLD to NEW; posts that still say OLD make it known again.
 
-    Give its token a `system` first, so that they do not.
+    Give its token a `system` first, so that they do not. If NEW has posted already, what both told of in the same five
+    minutes is counted twice there.
     """
     settings = settings_of(config, options)
     check_system(new)

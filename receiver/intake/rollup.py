@@ -5,6 +5,7 @@ Nothing but memory says what is to be rolled up. What a crash leaves undone is f
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -14,7 +15,7 @@ import structlog
 from receiver.errors import StoreUnavailable, TooSlow
 from receiver.pipelines.stages import MINUTE, WINDOW, floor_minute
 from receiver.store.connection import Store
-from receiver.store.rates import run_roll_up
+from receiver.store.rates import ROLL_UP_SECONDS, run_roll_up
 
 log = structlog.get_logger()
 
@@ -26,6 +27,8 @@ MOST_MISDATED = 60
 # One roll-up at a time does so much: a backlog of a day must not hold up the others.
 LONGEST_SPAN = timedelta(hours=1)
 RETRY_SECONDS = 1.0
+# Before what took too long, or failed, is tried again.
+PAUSE_SECONDS = 60.0
 # How many snapshots are remembered as taken care of: those of some minutes of many applications.
 REMEMBERED = 20_000
 
@@ -61,7 +64,11 @@ class RollUps:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._seconds = min(ROLL_UP_SECONDS, store.timeout_seconds / 2)
         self._spans: dict[str, list[Span]] = {}
+        self._put_off: dict[tuple[str, Span], float] = {}  # until when, on the event loop's clock
+        self._longest: dict[str, timedelta] = {}
+        self._in_flight = False
         self._wanted = asyncio.Event()
         self._taken_care_of: dict[str, None] = {}
 
@@ -70,7 +77,7 @@ class RollUps:
         self._taken_care_of[snapshot_id] = None
         if len(self._taken_care_of) > REMEMBERED:
             del self._taken_care_of[next(iter(self._taken_care_of))]
-        self._put_back(system, spans)
+        self._add(system, spans)
 
     def takes_care_of(self, snapshot_id: str) -> bool:
         """Tell whether this process has rolled up, or is about to, what a snapshot tells of."""
@@ -79,20 +86,28 @@ class RollUps:
     @property
     def is_idle(self) -> bool:
         """Whether all that was wanted has been done."""
-        return not self._spans
+        return not (self._spans or self._put_off or self._in_flight)
 
-    def _put_back(self, system: str, spans: list[Span]) -> None:
+    def _add(self, system: str, spans: list[Span]) -> None:
         self._spans.setdefault(system, []).extend(spans)
         self._wanted.set()
 
     async def run(self) -> None:
         """Roll up, as long as this runs, whatever is wanted."""
         while True:
-            await self._wanted.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), RETRY_SECONDS if self._put_off else None)
+            self._take_up_again()
             try:
                 await self.run_once()
             except StoreUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
+
+    def _take_up_again(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for system, span in [key for key, until in self._put_off.items() if until <= now]:
+            del self._put_off[system, span]
+            self._add(system, [span])
 
     async def run_once(self) -> None:
         """Roll up all that is wanted now: system by system in turn, each one's newest piece first.
@@ -103,40 +118,56 @@ class RollUps:
         self._wanted.clear()
         while self._spans:
             system = next(iter(self._spans))
-            *older, newest = joined(self._spans.pop(system))
+            *older, newest = joined(self._spans.pop(system), self._longest.get(system, LONGEST_SPAN))
             if older:
                 self._spans[system] = older  # behind all others
+            self._in_flight = True
             try:
                 await self._roll_up(system, newest)
             except BaseException:
-                self._put_back(system, [newest])
+                self._add(system, [newest])
                 raise
+            finally:
+                self._in_flight = False
 
     async def _roll_up(self, system: str, span: Span) -> None:
-        """Roll up one span; one that is odd is told, and does not hold up the others."""
+        """Roll up one span; one that cannot be is told, and does not hold up the others."""
         try:
             async with self._store.operation() as database:
-                await run_roll_up(database, system, *span)
+                await run_roll_up(database, system, *span, seconds=self._seconds)
         except TooSlow:
-            self._take_apart(system, span)
+            self._make_smaller(system, span)
         except StoreUnavailable:
             raise
         except Exception:
             log.exception("roll_up_failed", system=system, start=span[0], end=span[1])
-
-    def _take_apart(self, system: str, span: Span) -> None:
-        """Try a span that takes too long in halves; a minute that does is given up."""
-        start, end = span
-        half = floor_minute(start + (end - start) / 2)
-        if half == start:
-            log.error("roll_up_too_slow", system=system, minute=start)
+            self._put_off[system, span] = asyncio.get_running_loop().time() + PAUSE_SECONDS
         else:
-            self._put_back(system, [(start, half)])
-            self._put_back(system, [(half, end)])
+            self._make_longer(system)
+
+    def _make_smaller(self, system: str, span: Span) -> None:
+        """Try shorter spans of a system that takes too long; a minute that does is tried again later."""
+        start, end = span
+        if end - start > MINUTE:
+            self._longest[system] = floor_span((end - start) / 2)
+            self._add(system, [span])
+        else:
+            log.warning("roll_up_too_slow", system=system, minute=start)
+            self._put_off[system, span] = asyncio.get_running_loop().time() + PAUSE_SECONDS
+
+    def _make_longer(self, system: str) -> None:
+        longest = 2 * self._longest.pop(system, LONGEST_SPAN)
+        if longest < LONGEST_SPAN:
+            self._longest[system] = longest
 
 
-def joined(spans: Iterable[Span]) -> Iterable[Span]:
-    """Join spans that overlap, and cut what is longer than :data:`LONGEST_SPAN`; oldest first."""
+def floor_span(length: timedelta) -> timedelta:
+    """Return the whole minutes of a length, but one at least."""
+    return max(MINUTE, length // MINUTE * MINUTE)
+
+
+def joined(spans: Iterable[Span], longest: timedelta = LONGEST_SPAN) -> Iterable[Span]:
+    """Join spans that overlap, and cut what is longer than it may be; oldest first."""
     whole: list[Span] = []
     for start, end in sorted(spans):
         if whole and start < whole[-1][1]:
@@ -144,11 +175,11 @@ def joined(spans: Iterable[Span]) -> Iterable[Span]:
         else:
             whole.append((start, end))
     for start, end in whole:
-        yield from cut(start, end)
+        yield from cut(start, end, longest)
 
 
-def cut(start: datetime, end: datetime) -> Iterable[Span]:
-    """Cut a span into pieces of at most :data:`LONGEST_SPAN`."""
+def cut(start: datetime, end: datetime, longest: timedelta = LONGEST_SPAN) -> Iterable[Span]:
+    """Cut a span into pieces that are not too long."""
     while start < end:
-        yield start, min(start + LONGEST_SPAN, end)
-        start += LONGEST_SPAN
+        yield start, min(start + longest, end)
+        start += longest

@@ -69,8 +69,7 @@ class Sweep:
         end = self._clock() - SETTLED_AFTER - timedelta(seconds=self._store.timeout_seconds)
         start = await self._first() if self._start is None else self._start - OVERLAP
         if self._start is not None and self._roll_ups.is_idle:  # all that it was told of before is done
-            async with self._store.operation() as database:
-                await replace_progress(database, self._start)
+            await self._note_progress(self._start)
         if start > end:  # our clock was stepped back: what was received since has the earlier times again
             start = end - LOOK_BACK
         following: datetime | None = start
@@ -86,8 +85,18 @@ class Sweep:
     async def _first(self) -> datetime:
         async with self._store.operation() as database:
             newest = await find_newest_received_at(database, self._began) or self._began
-            rolled_up = await find_progress(database) or newest
-        return min(newest, rolled_up) - LOOK_BACK
+            rolled_up = await find_progress(database)
+            start = min(newest, rolled_up or newest) - LOOK_BACK
+            if rolled_up is None:
+                await replace_progress(database, start)
+        return start
+
+    async def _note_progress(self, moment: datetime) -> None:
+        """Note that all that was received before a moment is rolled up, by the clock of what was received."""
+        async with self._store.operation() as database:
+            newest = await find_newest_received_at(database, moment)
+            if newest is not None:
+                await replace_progress(database, newest)
 
     async def _look_at(self, received: list[Received]) -> None:
         async with self._store.operation() as database:
@@ -97,7 +106,7 @@ class Sweep:
             if one.id in incomplete or (one.system, one.received_at) in unseen:
                 await self._try_to_complete(one)
             else:
-                self._roll_ups.want(one.id, one.system, spans_told(one.timestamp))
+                self._roll_ups.want(one.id, one.system, spans_told(one.timestamp, one.rows))
 
     async def _try_to_complete(self, received: Received) -> None:
         """Make what follows from one snapshot; one that is odd is told, and does not hold up those behind it."""

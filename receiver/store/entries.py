@@ -1,13 +1,12 @@
 """The ``entries`` collection: each distinct entry once, as a row of facts."""
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
 from typing import Any
 
 from pymongo import UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError
 
-from receiver.pipelines.stages import ENTRIES, SOURCES
+from receiver.pipelines.stages import ENTRIES
 from receiver.store.layout import BEFORE_ALL, Database
 from receiver.store.snapshots import Received
 
@@ -16,8 +15,6 @@ Row = dict[str, Any]
 DUPLICATE_KEY = 11000
 # Ids in one question: a question may have 16 MB.
 MOST_ASKED = 20_000
-# What tells a row from an equal one, or may have changed since.
-OF_THE_ROW = ("_id", "system", "snapshot_id", "received_at", "observed_at", "status")
 # The rows can be made again from their snapshot, which is durable: they need not wait for the journal.
 ACKNOWLEDGED = WriteConcern(w=1)
 
@@ -48,27 +45,6 @@ def _latest(row: Row) -> UpdateOne:
     first = {name: {"$ifNull": [f"${name}", {"$literal": row[name]}]} for name in ("snapshot_id", "received_at")}
     merged = {"$mergeObjects": ["$$ROOT", {"$literal": dict(row)}, first]}
     return UpdateOne({"_id": row["_id"]}, [{"$replaceWith": {"$cond": [newer, merged, "$$ROOT"]}}], upsert=True)
-
-
-async def delete_twice_told(database: Database, old: str, new: str, since: datetime) -> None:
-    """Delete the rows of one system that another has too: the name is in their ids, so one entry has two rows.
-
-    Args:
-        database: where.
-        old, new: the systems; rows of ``old`` are deleted.
-        since: of ``created_at``; before that nothing can have been told under both names.
-
-    Reads: entries, by the index on system, source, type and time.
-    """
-    found: dict[str, dict[str, list[str]]] = {}
-    for system in (old, new):
-        span = {"system": system, "source": {"$in": list(SOURCES)}, "created_at": {"$gte": since}}
-        async for row in database[ENTRIES].find(span):
-            facts = {name: value for name, value in row.items() if name not in OF_THE_ROW}
-            found.setdefault(str(sorted(facts.items())), {old: [], new: []})[system].append(row["_id"])
-    twice = [row_id for ids in found.values() for row_id, _ in zip(ids[old], ids[new], strict=False)]
-    for start in range(0, len(twice), MOST_ASKED):
-        await database[ENTRIES].delete_many({"_id": {"$in": twice[start : start + MOST_ASKED]}})
 
 
 async def find_known(database: Database, ids: list[str]) -> set[str]:

@@ -16,4 +16,4 @@ async def find_progress(database: Database) -> datetime | None:
 
 async def replace_progress(database: Database, received_at: datetime) -> None:
     """Note that all that was received before a moment has been rolled up."""
-    await database[PROGRESS].update_one({"_id": ROLLED_UP}, {"$max": {"received_at": received_at}}, upsert=True)
+    await database[PROGRESS].update_one({"_id": ROLLED_UP}, {"$set": {"received_at": received_at}}, upsert=True)

@@ -34,7 +34,12 @@ class Received:
     system: str
     timestamp: datetime
     received_at: datetime
-    entry_ids: frozenset[str]
+    rows: list[dict[str, Any]]
+
+    @property
+    def entry_ids(self) -> frozenset[str]:
+        """Those of its rows."""
+        return frozenset(row["_id"] for row in self.rows)
 
 
 async def list_received(database: Database, start: datetime, end: datetime) -> tuple[list[Received], datetime | None]:
@@ -51,21 +56,21 @@ async def list_received(database: Database, start: datetime, end: datetime) -> t
     """
     span = {"received_at": {"$gte": start, "$lt": end}}
     told = dict.fromkeys(("system", "timestamp", "received_at"), 1)
-    ids = {f"{source}.recent_entries_data.entry_id": 1 for source in SOURCES}
+    ids = {f"{source}.recent_entries_data.{name}": 1 for source in SOURCES for name in ("entry_id", "created_at")}
     found = await database[SNAPSHOTS].find(span, told | ids).sort("received_at", 1).limit(SLICE).to_list(SLICE)
-    received = [
-        Received(one["_id"], one["system"], one["timestamp"], one["received_at"], _entry_ids(one)) for one in found
-    ]
+    received = [Received(one["_id"], one["system"], one["timestamp"], one["received_at"], _rows(one)) for one in found]
     if len(found) < SLICE:
         return received, None
     last = received[-1].received_at
     return received, last if last > start else last + timedelta(milliseconds=1)
 
 
-def _entry_ids(snapshot: Mapping[str, Any]) -> frozenset[str]:
+def _rows(snapshot: Mapping[str, Any]) -> list[dict[str, Any]]:
     sections = (snapshot.get(source) or {} for source in SOURCES)
     entries = (entry for section in sections for entry in section.get("recent_entries_data") or [])
-    return frozenset(entry["entry_id"] for entry in entries if "entry_id" in entry)
+    return [
+        {"_id": entry["entry_id"], "created_at": entry.get("created_at")} for entry in entries if "entry_id" in entry
+    ]
 
 
 async def find_newest_received_at(database: Database, before: datetime) -> datetime | None:

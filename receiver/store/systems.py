@@ -1,7 +1,7 @@
 """The ``systems`` collection: one document per application."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
@@ -10,13 +10,10 @@ from receiver.pipelines.rates import renamed
 from receiver.pipelines.series import overview
 from receiver.pipelines.stages import ENTRIES, RATES, SNAPSHOTS, SYSTEMS
 from receiver.store.aggregation import run_pipeline
-from receiver.store.entries import delete_twice_told
 from receiver.store.layout import BEFORE_ALL, Database
 
 # A year of minutes takes half a minute.
 RENAME_SECONDS = 3600.0
-# Before the last snapshot of the old name: what the first ones of the new name may have told again.
-SEAM = timedelta(minutes=20)
 
 
 @dataclass(frozen=True)
@@ -81,25 +78,21 @@ async def list_unseen(database: Database, sightings: list[tuple[str, datetime]])
 async def rename_system(database: Database, old: str, new: str) -> int:
     """Give all that is stored of a system to another name; where that one is known already, the two become one.
 
-    It may be run again after it was interrupted: the system's own document goes last. Where the two become one, what
-    both were told of is told once; the rates of the last minutes are deleted, and have to be rolled up again.
+    It may be run again after it was interrupted: the system's own document goes last. The name is in the ids of the
+    rows: what snapshots under both names brought, in the five minutes around the change, is there twice.
 
     Returns:
         How many snapshots were renamed.
 
     Reads: snapshots, entries and rates by their indexes on system.
     """
-    known = {system["_id"]: system async for system in database[SYSTEMS].find({"_id": {"$in": [old, new]}})}
-    if known.keys() == {old, new}:
-        seam = known[old]["last_timestamp"] - SEAM
-        await delete_twice_told(database, old, new, seam)
-        await database[RATES].delete_many({"system": {"$in": [old, new]}, "minute": {"$gte": seam}})
     await database[ENTRIES].update_many({"system": old}, {"$set": {"system": new}})
     snapshots = await database[SNAPSHOTS].update_many({"system": old}, {"$set": {"system": new}})
     await run_pipeline(database, RATES, renamed(old, new), "rename", seconds=RENAME_SECONDS)
     await database[RATES].delete_many({"system": old})
-    if old in known:
-        await database[SYSTEMS].update_one({"_id": new}, _merged(known[old]), upsert=True)
+    document = await database[SYSTEMS].find_one({"_id": old})
+    if document is not None:
+        await database[SYSTEMS].update_one({"_id": new}, _merged(document), upsert=True)
         await database[SYSTEMS].delete_one({"_id": old})
     return int(snapshots.modified_count)
 

@@ -155,27 +155,6 @@ def test_systems_are_listed_renamed_and_forgotten(receiver: Receiver, database: 
     assert run(tmp_path, "systems", "forget", "shop", "--yes", **given).stderr == "receiver: There is no system shop.\n"
 
 
-def test_what_two_names_were_told_of_is_told_once(receiver: Receiver, database: Documents, tmp_path: Path) -> None:
-    def told(system: str, minute: int) -> dict[str, Any]:
-        rows = [
-            {"type": "log", "created_at": f"2026-01-15T10:29:{n:02}Z", "content": {"message": "m"}}
-            for n in (1, 1, 1, 2)
-        ]
-        section = {"entry_types": {"log": 4}, "recent_entries_data": rows}
-        return payload(system=system, timestamp=f"2026-01-15T10:3{minute}:00Z", telescope=section)
-
-    for system, minute in (("laravel_app", 0), ("laravel_app", 1), ("shop", 2)):  # the token got its system at 10:31
-        assert receiver.post(told(system, minute)).status_code == 200
-    eventually(lambda: database["rates"].count_documents({"snapshots": 1}) == 3)
-    assert database["entries"].count_documents({}) == 8
-    run(tmp_path, "systems", "rename", "laravel_app", "shop", **settings(receiver))
-    assert database["entries"].count_documents({"system": "shop"}) == 4
-    (rate,) = database["rates"].find({"minute": datetime(2026, 1, 15, 10, 29, tzinfo=UTC)})
-    assert rate["telescope"]["types"]["log"]["per_minute"] == 4.0
-    assert rate["telescope"]["complete"] is True
-    assert database["rates"].distinct("snapshots", {"system": "shop"}) == [0, 1]
-
-
 def test_commands_leave_the_collections_as_they_are(receiver: Receiver, database: Documents, tmp_path: Path) -> None:
     receiver.post(payload())
     run(tmp_path, "systems", "list", RECEIVER_RETENTION_DAYS="1", **settings(receiver))
