@@ -31,24 +31,35 @@ HEADLINE = {
 }
 
 
-def mean_rate(figure: str) -> Expression:
-    """Return what a minute's document adds to the mean of a figure over many minutes.
-
-    That is what was counted where all is known, and the five-minute average elsewhere: it tells a burst once, spread
-    over the five minutes after it. ``per_minute``, the largest of what is proven, tells it in the minute of its growth
-    and in the averages after that too, so a mean of it may be more than what happened.
+def mean_parts(figure: str) -> dict[str, Expression]:
+    """Return what a ``$group`` over minutes of ``rates`` has to accumulate for :func:`mean_of`.
 
     Args:
         figure: of :data:`HEADLINE`.
     """
-    return {"$max": [_evenly(source, kind) for source, kind in HEADLINE[figure]]}
+    parts: dict[str, Expression] = {}
+    for source, kind in HEADLINE[figure]:
+        is_known, name = {"$gt": [f"${source}", None]}, f"{figure}_{source}"
+        for told in ("counted", "average"):
+            rate = {"$ifNull": [f"${source}.types.{kind}.{told}", 0]}
+            parts[f"{name}_{told}"] = {"$avg": {"$cond": [is_known, rate, None]}}
+        parts[f"{name}_complete"] = {"$min": {"$cond": [is_known, f"${source}.complete", None]}}
+    return parts
 
 
-def _evenly(source: str, kind: str) -> Expression:
-    figures = f"${source}.types.{kind}"
-    counted = {"$toDouble": {"$ifNull": [f"{figures}.counted", 0]}}
-    rate = {"$cond": [f"${source}.complete", counted, {"$ifNull": [f"{figures}.average", 0.0]}]}
-    return {"$cond": [{"$gt": [f"${source}", None]}, rate, None]}
+def mean_of(figure: str) -> Expression:
+    """Return the mean of a figure over the minutes that were grouped, None where it is not known of any.
+
+    That is the mean of what was counted, if everything is known of all of them, and else of the five-minute averages,
+    which tell a burst once, spread over five minutes. ``per_minute``, the largest of what is proven, tells it in the
+    minute of its growth and in the averages after that too: a mean of it may be twice what happened. Of exceptions it
+    is the larger of the two sources' means.
+
+    Args:
+        figure: of :data:`HEADLINE`.
+    """
+    names = [f"${figure}_{source}" for source, _ in HEADLINE[figure]]
+    return {"$max": [{"$cond": [f"{name}_complete", f"{name}_counted", f"{name}_average"]} for name in names]}
 
 
 def roll_up(system: str, start: datetime, end: datetime) -> Pipeline:

@@ -5,7 +5,7 @@ Source: DESIGN.md, sections 2 and 5.
 
 from datetime import datetime
 
-from receiver.pipelines.rates import HEADLINE, mean_rate
+from receiver.pipelines.rates import HEADLINE, mean_of, mean_parts
 from receiver.pipelines.stages import RATES, SNAPSHOTS, SOURCES, Expression, Pipeline, check_span
 
 SILENT_MINUTES = 10
@@ -56,7 +56,7 @@ def series_in_steps(system: str, start: datetime, end: datetime, step_minutes: i
     Returns:
         Stages yielding, oldest first, ``{"minute": datetime, "minutes": int, "snapshots": int, "headline", "peak",
         "basis", "complete", "response_time_ms", "memory_bytes"}``: ``minutes`` is how many documents there are in the
-        step, ``headline`` their mean (see ``mean_rate``), ``peak`` the largest of their figures, per minute, None where
+        step, ``headline`` their mean (see ``mean_of``), ``peak`` the largest of their figures, per minute, None where
         unknown, ``basis`` what the latter rest on. ``complete`` says by source in how many of the minutes everything is
         known. Of response times ``avg`` is over all requests, ``p95`` and ``max`` are the largest of the minutes.
 
@@ -80,7 +80,7 @@ def _by_step(minutes: int) -> Pipeline:
             "_id": {"$dateTrunc": {"date": "$minute", "unit": "minute", "binSize": minutes}},
             "minutes": {"$sum": 1},
             "snapshots": {"$sum": "$snapshots"},
-            **{f"mean_{name}": {"$avg": mean_rate(name)} for name in HEADLINE},
+            **{name: part for figure in HEADLINE for name, part in mean_parts(figure).items()},
             **{f"peak_{name}": {"$max": f"$headline.{name}_per_minute"} for name in HEADLINE},
             **{f"basis_{name}": {"$addToSet": f"$headline.basis.{name}"} for name in HEADLINE},
             **{source: {"$sum": {"$cond": [f"${source}.complete", 1, 0]}} for source in SOURCES},
@@ -100,7 +100,7 @@ def _by_step(minutes: int) -> Pipeline:
             "minute": "$_id",
             "minutes": 1,
             "snapshots": 1,
-            "headline": {f"{name}_per_minute": f"$mean_{name}" for name in HEADLINE},
+            "headline": {f"{name}_per_minute": mean_of(name) for name in HEADLINE},
             "peak": {f"{name}_per_minute": f"$peak_{name}" for name in HEADLINE},
             "basis": {name: _known(f"$basis_{name}") for name in HEADLINE},
             "complete": {source: f"${source}" for source in SOURCES},

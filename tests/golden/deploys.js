@@ -59,38 +59,44 @@ db.snapshots.aggregate([
         {
           $group: {
             _id: null,
-            exceptions_per_minute: {
+            exceptions_telescope_counted: {
               $avg: {
-                $max: [
-                  {
-                    $cond: [
-                      { $gt: ["$telescope", null] },
-                      {
-                        $cond: [
-                          "$telescope.complete",
-                          { $toDouble: { $ifNull: ["$telescope.types.exception.counted", 0] } },
-                          { $ifNull: ["$telescope.types.exception.average", Double(0)] }
-                        ]
-                      },
-                      null
-                    ]
-                  },
-                  {
-                    $cond: [
-                      { $gt: ["$pulse", null] },
-                      {
-                        $cond: [
-                          "$pulse.complete",
-                          { $toDouble: { $ifNull: ["$pulse.types.exception.counted", 0] } },
-                          { $ifNull: ["$pulse.types.exception.average", Double(0)] }
-                        ]
-                      },
-                      null
-                    ]
-                  }
+                $cond: [
+                  { $gt: ["$telescope", null] },
+                  { $ifNull: ["$telescope.types.exception.counted", 0] },
+                  null
                 ]
               }
             },
+            exceptions_telescope_average: {
+              $avg: {
+                $cond: [
+                  { $gt: ["$telescope", null] },
+                  { $ifNull: ["$telescope.types.exception.average", 0] },
+                  null
+                ]
+              }
+            },
+            exceptions_telescope_complete: { $min: { $cond: [{ $gt: ["$telescope", null] }, "$telescope.complete", null] } },
+            exceptions_pulse_counted: {
+              $avg: {
+                $cond: [
+                  { $gt: ["$pulse", null] },
+                  { $ifNull: ["$pulse.types.exception.counted", 0] },
+                  null
+                ]
+              }
+            },
+            exceptions_pulse_average: {
+              $avg: {
+                $cond: [
+                  { $gt: ["$pulse", null] },
+                  { $ifNull: ["$pulse.types.exception.average", 0] },
+                  null
+                ]
+              }
+            },
+            exceptions_pulse_complete: { $min: { $cond: [{ $gt: ["$pulse", null] }, "$pulse.complete", null] } },
             total_ms: { $sum: { $multiply: ["$response_time_ms.avg", "$response_time_ms.count"] } },
             requests: { $sum: "$response_time_ms.count" }
           }
@@ -98,7 +104,24 @@ db.snapshots.aggregate([
         {
           $project: {
             _id: 0,
-            exceptions_per_minute: 1,
+            exceptions_per_minute: {
+              $max: [
+                {
+                  $cond: [
+                    "$exceptions_telescope_complete",
+                    "$exceptions_telescope_counted",
+                    "$exceptions_telescope_average"
+                  ]
+                },
+                {
+                  $cond: [
+                    "$exceptions_pulse_complete",
+                    "$exceptions_pulse_counted",
+                    "$exceptions_pulse_average"
+                  ]
+                }
+              ]
+            },
             response_time_ms: { $cond: [{ $gt: ["$requests", 0] }, { $divide: ["$total_ms", "$requests"] }, null] }
           }
         }
@@ -123,38 +146,44 @@ db.snapshots.aggregate([
         {
           $group: {
             _id: null,
-            exceptions_per_minute: {
+            exceptions_telescope_counted: {
               $avg: {
-                $max: [
-                  {
-                    $cond: [
-                      { $gt: ["$telescope", null] },
-                      {
-                        $cond: [
-                          "$telescope.complete",
-                          { $toDouble: { $ifNull: ["$telescope.types.exception.counted", 0] } },
-                          { $ifNull: ["$telescope.types.exception.average", Double(0)] }
-                        ]
-                      },
-                      null
-                    ]
-                  },
-                  {
-                    $cond: [
-                      { $gt: ["$pulse", null] },
-                      {
-                        $cond: [
-                          "$pulse.complete",
-                          { $toDouble: { $ifNull: ["$pulse.types.exception.counted", 0] } },
-                          { $ifNull: ["$pulse.types.exception.average", Double(0)] }
-                        ]
-                      },
-                      null
-                    ]
-                  }
+                $cond: [
+                  { $gt: ["$telescope", null] },
+                  { $ifNull: ["$telescope.types.exception.counted", 0] },
+                  null
                 ]
               }
             },
+            exceptions_telescope_average: {
+              $avg: {
+                $cond: [
+                  { $gt: ["$telescope", null] },
+                  { $ifNull: ["$telescope.types.exception.average", 0] },
+                  null
+                ]
+              }
+            },
+            exceptions_telescope_complete: { $min: { $cond: [{ $gt: ["$telescope", null] }, "$telescope.complete", null] } },
+            exceptions_pulse_counted: {
+              $avg: {
+                $cond: [
+                  { $gt: ["$pulse", null] },
+                  { $ifNull: ["$pulse.types.exception.counted", 0] },
+                  null
+                ]
+              }
+            },
+            exceptions_pulse_average: {
+              $avg: {
+                $cond: [
+                  { $gt: ["$pulse", null] },
+                  { $ifNull: ["$pulse.types.exception.average", 0] },
+                  null
+                ]
+              }
+            },
+            exceptions_pulse_complete: { $min: { $cond: [{ $gt: ["$pulse", null] }, "$pulse.complete", null] } },
             total_ms: { $sum: { $multiply: ["$response_time_ms.avg", "$response_time_ms.count"] } },
             requests: { $sum: "$response_time_ms.count" }
           }
@@ -162,7 +191,24 @@ db.snapshots.aggregate([
         {
           $project: {
             _id: 0,
-            exceptions_per_minute: 1,
+            exceptions_per_minute: {
+              $max: [
+                {
+                  $cond: [
+                    "$exceptions_telescope_complete",
+                    "$exceptions_telescope_counted",
+                    "$exceptions_telescope_average"
+                  ]
+                },
+                {
+                  $cond: [
+                    "$exceptions_pulse_complete",
+                    "$exceptions_pulse_counted",
+                    "$exceptions_pulse_average"
+                  ]
+                }
+              ]
+            },
             response_time_ms: { $cond: [{ $gt: ["$requests", 0] }, { $divide: ["$total_ms", "$requests"] }, null] }
           }
         }

@@ -11,76 +11,66 @@ db.rates.aggregate([
       _id: { $dateTrunc: { date: "$minute", unit: "minute", binSize: 60 } },
       minutes: { $sum: 1 },
       snapshots: { $sum: "$snapshots" },
-      mean_requests: {
+      requests_telescope_counted: {
         $avg: {
-          $max: [
-            {
-              $cond: [
-                { $gt: ["$telescope", null] },
-                {
-                  $cond: [
-                    "$telescope.complete",
-                    { $toDouble: { $ifNull: ["$telescope.types.request.counted", 0] } },
-                    { $ifNull: ["$telescope.types.request.average", Double(0)] }
-                  ]
-                },
-                null
-              ]
-            }
+          $cond: [
+            { $gt: ["$telescope", null] },
+            { $ifNull: ["$telescope.types.request.counted", 0] },
+            null
           ]
         }
       },
-      mean_exceptions: {
+      requests_telescope_average: {
         $avg: {
-          $max: [
-            {
-              $cond: [
-                { $gt: ["$telescope", null] },
-                {
-                  $cond: [
-                    "$telescope.complete",
-                    { $toDouble: { $ifNull: ["$telescope.types.exception.counted", 0] } },
-                    { $ifNull: ["$telescope.types.exception.average", Double(0)] }
-                  ]
-                },
-                null
-              ]
-            },
-            {
-              $cond: [
-                { $gt: ["$pulse", null] },
-                {
-                  $cond: [
-                    "$pulse.complete",
-                    { $toDouble: { $ifNull: ["$pulse.types.exception.counted", 0] } },
-                    { $ifNull: ["$pulse.types.exception.average", Double(0)] }
-                  ]
-                },
-                null
-              ]
-            }
+          $cond: [
+            { $gt: ["$telescope", null] },
+            { $ifNull: ["$telescope.types.request.average", 0] },
+            null
           ]
         }
       },
-      mean_queries: {
+      requests_telescope_complete: { $min: { $cond: [{ $gt: ["$telescope", null] }, "$telescope.complete", null] } },
+      exceptions_telescope_counted: {
         $avg: {
-          $max: [
-            {
-              $cond: [
-                { $gt: ["$telescope", null] },
-                {
-                  $cond: [
-                    "$telescope.complete",
-                    { $toDouble: { $ifNull: ["$telescope.types.query.counted", 0] } },
-                    { $ifNull: ["$telescope.types.query.average", Double(0)] }
-                  ]
-                },
-                null
-              ]
-            }
+          $cond: [
+            { $gt: ["$telescope", null] },
+            { $ifNull: ["$telescope.types.exception.counted", 0] },
+            null
           ]
         }
       },
+      exceptions_telescope_average: {
+        $avg: {
+          $cond: [
+            { $gt: ["$telescope", null] },
+            { $ifNull: ["$telescope.types.exception.average", 0] },
+            null
+          ]
+        }
+      },
+      exceptions_telescope_complete: { $min: { $cond: [{ $gt: ["$telescope", null] }, "$telescope.complete", null] } },
+      exceptions_pulse_counted: {
+        $avg: {
+          $cond: [{ $gt: ["$pulse", null] }, { $ifNull: ["$pulse.types.exception.counted", 0] }, null]
+        }
+      },
+      exceptions_pulse_average: {
+        $avg: {
+          $cond: [{ $gt: ["$pulse", null] }, { $ifNull: ["$pulse.types.exception.average", 0] }, null]
+        }
+      },
+      exceptions_pulse_complete: { $min: { $cond: [{ $gt: ["$pulse", null] }, "$pulse.complete", null] } },
+      queries_telescope_counted: {
+        $avg: {
+          $cond: [{ $gt: ["$telescope", null] }, { $ifNull: ["$telescope.types.query.counted", 0] }, null]
+        }
+      },
+      queries_telescope_average: {
+        $avg: {
+          $cond: [{ $gt: ["$telescope", null] }, { $ifNull: ["$telescope.types.query.average", 0] }, null]
+        }
+      },
+      queries_telescope_complete: { $min: { $cond: [{ $gt: ["$telescope", null] }, "$telescope.complete", null] } },
       peak_requests: { $max: "$headline.requests_per_minute" },
       peak_exceptions: { $max: "$headline.exceptions_per_minute" },
       peak_queries: { $max: "$headline.queries_per_minute" },
@@ -113,9 +103,46 @@ db.rates.aggregate([
       minutes: 1,
       snapshots: 1,
       headline: {
-        requests_per_minute: "$mean_requests",
-        exceptions_per_minute: "$mean_exceptions",
-        queries_per_minute: "$mean_queries"
+        requests_per_minute: {
+          $max: [
+            {
+              $cond: [
+                "$requests_telescope_complete",
+                "$requests_telescope_counted",
+                "$requests_telescope_average"
+              ]
+            }
+          ]
+        },
+        exceptions_per_minute: {
+          $max: [
+            {
+              $cond: [
+                "$exceptions_telescope_complete",
+                "$exceptions_telescope_counted",
+                "$exceptions_telescope_average"
+              ]
+            },
+            {
+              $cond: [
+                "$exceptions_pulse_complete",
+                "$exceptions_pulse_counted",
+                "$exceptions_pulse_average"
+              ]
+            }
+          ]
+        },
+        queries_per_minute: {
+          $max: [
+            {
+              $cond: [
+                "$queries_telescope_complete",
+                "$queries_telescope_counted",
+                "$queries_telescope_average"
+              ]
+            }
+          ]
+        }
       },
       peak: {
         requests_per_minute: "$peak_requests",

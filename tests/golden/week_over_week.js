@@ -6,97 +6,142 @@ db.rates.aggregate([
     }
   },
   {
+    $group: {
+      _id: null,
+      requests_telescope_counted: {
+        $avg: {
+          $cond: [
+            { $gt: ["$telescope", null] },
+            { $ifNull: ["$telescope.types.request.counted", 0] },
+            null
+          ]
+        }
+      },
+      requests_telescope_average: {
+        $avg: {
+          $cond: [
+            { $gt: ["$telescope", null] },
+            { $ifNull: ["$telescope.types.request.average", 0] },
+            null
+          ]
+        }
+      },
+      requests_telescope_complete: { $min: { $cond: [{ $gt: ["$telescope", null] }, "$telescope.complete", null] } },
+      max_requests: { $max: "$headline.requests_per_minute" },
+      minutes_requests: { $sum: { $cond: [{ $gt: ["$headline.requests_per_minute", null] }, 1, 0] } },
+      exceptions_telescope_counted: {
+        $avg: {
+          $cond: [
+            { $gt: ["$telescope", null] },
+            { $ifNull: ["$telescope.types.exception.counted", 0] },
+            null
+          ]
+        }
+      },
+      exceptions_telescope_average: {
+        $avg: {
+          $cond: [
+            { $gt: ["$telescope", null] },
+            { $ifNull: ["$telescope.types.exception.average", 0] },
+            null
+          ]
+        }
+      },
+      exceptions_telescope_complete: { $min: { $cond: [{ $gt: ["$telescope", null] }, "$telescope.complete", null] } },
+      exceptions_pulse_counted: {
+        $avg: {
+          $cond: [{ $gt: ["$pulse", null] }, { $ifNull: ["$pulse.types.exception.counted", 0] }, null]
+        }
+      },
+      exceptions_pulse_average: {
+        $avg: {
+          $cond: [{ $gt: ["$pulse", null] }, { $ifNull: ["$pulse.types.exception.average", 0] }, null]
+        }
+      },
+      exceptions_pulse_complete: { $min: { $cond: [{ $gt: ["$pulse", null] }, "$pulse.complete", null] } },
+      max_exceptions: { $max: "$headline.exceptions_per_minute" },
+      minutes_exceptions: { $sum: { $cond: [{ $gt: ["$headline.exceptions_per_minute", null] }, 1, 0] } },
+      queries_telescope_counted: {
+        $avg: {
+          $cond: [{ $gt: ["$telescope", null] }, { $ifNull: ["$telescope.types.query.counted", 0] }, null]
+        }
+      },
+      queries_telescope_average: {
+        $avg: {
+          $cond: [{ $gt: ["$telescope", null] }, { $ifNull: ["$telescope.types.query.average", 0] }, null]
+        }
+      },
+      queries_telescope_complete: { $min: { $cond: [{ $gt: ["$telescope", null] }, "$telescope.complete", null] } },
+      max_queries: { $max: "$headline.queries_per_minute" },
+      minutes_queries: { $sum: { $cond: [{ $gt: ["$headline.queries_per_minute", null] }, 1, 0] } }
+    }
+  },
+  {
     $project: {
       figure: [
         {
-          name: "requests_per_minute",
-          evenly: {
+          figure: "requests_per_minute",
+          mean: {
             $max: [
               {
                 $cond: [
-                  { $gt: ["$telescope", null] },
-                  {
-                    $cond: [
-                      "$telescope.complete",
-                      { $toDouble: { $ifNull: ["$telescope.types.request.counted", 0] } },
-                      { $ifNull: ["$telescope.types.request.average", Double(0)] }
-                    ]
-                  },
-                  null
+                  "$requests_telescope_complete",
+                  "$requests_telescope_counted",
+                  "$requests_telescope_average"
                 ]
               }
             ]
           },
-          most: "$headline.requests_per_minute"
+          max: "$max_requests",
+          minutes: "$minutes_requests",
+          is_now: { $literal: true }
         },
         {
-          name: "exceptions_per_minute",
-          evenly: {
+          figure: "exceptions_per_minute",
+          mean: {
             $max: [
               {
                 $cond: [
-                  { $gt: ["$telescope", null] },
-                  {
-                    $cond: [
-                      "$telescope.complete",
-                      { $toDouble: { $ifNull: ["$telescope.types.exception.counted", 0] } },
-                      { $ifNull: ["$telescope.types.exception.average", Double(0)] }
-                    ]
-                  },
-                  null
+                  "$exceptions_telescope_complete",
+                  "$exceptions_telescope_counted",
+                  "$exceptions_telescope_average"
                 ]
               },
               {
                 $cond: [
-                  { $gt: ["$pulse", null] },
-                  {
-                    $cond: [
-                      "$pulse.complete",
-                      { $toDouble: { $ifNull: ["$pulse.types.exception.counted", 0] } },
-                      { $ifNull: ["$pulse.types.exception.average", Double(0)] }
-                    ]
-                  },
-                  null
+                  "$exceptions_pulse_complete",
+                  "$exceptions_pulse_counted",
+                  "$exceptions_pulse_average"
                 ]
               }
             ]
           },
-          most: "$headline.exceptions_per_minute"
+          max: "$max_exceptions",
+          minutes: "$minutes_exceptions",
+          is_now: { $literal: true }
         },
         {
-          name: "queries_per_minute",
-          evenly: {
+          figure: "queries_per_minute",
+          mean: {
             $max: [
               {
                 $cond: [
-                  { $gt: ["$telescope", null] },
-                  {
-                    $cond: [
-                      "$telescope.complete",
-                      { $toDouble: { $ifNull: ["$telescope.types.query.counted", 0] } },
-                      { $ifNull: ["$telescope.types.query.average", Double(0)] }
-                    ]
-                  },
-                  null
+                  "$queries_telescope_complete",
+                  "$queries_telescope_counted",
+                  "$queries_telescope_average"
                 ]
               }
             ]
           },
-          most: "$headline.queries_per_minute"
+          max: "$max_queries",
+          minutes: "$minutes_queries",
+          is_now: { $literal: true }
         }
       ]
     }
   },
   { $unwind: "$figure" },
-  {
-    $group: {
-      _id: "$figure.name",
-      mean: { $avg: "$figure.evenly" },
-      max: { $max: "$figure.most" },
-      minutes: { $sum: { $cond: [{ $gt: ["$figure.most", null] }, 1, 0] } }
-    }
-  },
-  { $project: { _id: 0, figure: "$_id", mean: 1, max: 1, minutes: 1, is_now: { $literal: true } } },
+  { $replaceWith: "$figure" },
   {
     $unionWith: {
       coll: "rates",
@@ -108,99 +153,158 @@ db.rates.aggregate([
           }
         },
         {
+          $group: {
+            _id: null,
+            requests_telescope_counted: {
+              $avg: {
+                $cond: [
+                  { $gt: ["$telescope", null] },
+                  { $ifNull: ["$telescope.types.request.counted", 0] },
+                  null
+                ]
+              }
+            },
+            requests_telescope_average: {
+              $avg: {
+                $cond: [
+                  { $gt: ["$telescope", null] },
+                  { $ifNull: ["$telescope.types.request.average", 0] },
+                  null
+                ]
+              }
+            },
+            requests_telescope_complete: { $min: { $cond: [{ $gt: ["$telescope", null] }, "$telescope.complete", null] } },
+            max_requests: { $max: "$headline.requests_per_minute" },
+            minutes_requests: { $sum: { $cond: [{ $gt: ["$headline.requests_per_minute", null] }, 1, 0] } },
+            exceptions_telescope_counted: {
+              $avg: {
+                $cond: [
+                  { $gt: ["$telescope", null] },
+                  { $ifNull: ["$telescope.types.exception.counted", 0] },
+                  null
+                ]
+              }
+            },
+            exceptions_telescope_average: {
+              $avg: {
+                $cond: [
+                  { $gt: ["$telescope", null] },
+                  { $ifNull: ["$telescope.types.exception.average", 0] },
+                  null
+                ]
+              }
+            },
+            exceptions_telescope_complete: { $min: { $cond: [{ $gt: ["$telescope", null] }, "$telescope.complete", null] } },
+            exceptions_pulse_counted: {
+              $avg: {
+                $cond: [
+                  { $gt: ["$pulse", null] },
+                  { $ifNull: ["$pulse.types.exception.counted", 0] },
+                  null
+                ]
+              }
+            },
+            exceptions_pulse_average: {
+              $avg: {
+                $cond: [
+                  { $gt: ["$pulse", null] },
+                  { $ifNull: ["$pulse.types.exception.average", 0] },
+                  null
+                ]
+              }
+            },
+            exceptions_pulse_complete: { $min: { $cond: [{ $gt: ["$pulse", null] }, "$pulse.complete", null] } },
+            max_exceptions: { $max: "$headline.exceptions_per_minute" },
+            minutes_exceptions: { $sum: { $cond: [{ $gt: ["$headline.exceptions_per_minute", null] }, 1, 0] } },
+            queries_telescope_counted: {
+              $avg: {
+                $cond: [
+                  { $gt: ["$telescope", null] },
+                  { $ifNull: ["$telescope.types.query.counted", 0] },
+                  null
+                ]
+              }
+            },
+            queries_telescope_average: {
+              $avg: {
+                $cond: [
+                  { $gt: ["$telescope", null] },
+                  { $ifNull: ["$telescope.types.query.average", 0] },
+                  null
+                ]
+              }
+            },
+            queries_telescope_complete: { $min: { $cond: [{ $gt: ["$telescope", null] }, "$telescope.complete", null] } },
+            max_queries: { $max: "$headline.queries_per_minute" },
+            minutes_queries: { $sum: { $cond: [{ $gt: ["$headline.queries_per_minute", null] }, 1, 0] } }
+          }
+        },
+        {
           $project: {
             figure: [
               {
-                name: "requests_per_minute",
-                evenly: {
+                figure: "requests_per_minute",
+                mean: {
                   $max: [
                     {
                       $cond: [
-                        { $gt: ["$telescope", null] },
-                        {
-                          $cond: [
-                            "$telescope.complete",
-                            { $toDouble: { $ifNull: ["$telescope.types.request.counted", 0] } },
-                            { $ifNull: ["$telescope.types.request.average", Double(0)] }
-                          ]
-                        },
-                        null
+                        "$requests_telescope_complete",
+                        "$requests_telescope_counted",
+                        "$requests_telescope_average"
                       ]
                     }
                   ]
                 },
-                most: "$headline.requests_per_minute"
+                max: "$max_requests",
+                minutes: "$minutes_requests",
+                is_now: { $literal: false }
               },
               {
-                name: "exceptions_per_minute",
-                evenly: {
+                figure: "exceptions_per_minute",
+                mean: {
                   $max: [
                     {
                       $cond: [
-                        { $gt: ["$telescope", null] },
-                        {
-                          $cond: [
-                            "$telescope.complete",
-                            { $toDouble: { $ifNull: ["$telescope.types.exception.counted", 0] } },
-                            { $ifNull: ["$telescope.types.exception.average", Double(0)] }
-                          ]
-                        },
-                        null
+                        "$exceptions_telescope_complete",
+                        "$exceptions_telescope_counted",
+                        "$exceptions_telescope_average"
                       ]
                     },
                     {
                       $cond: [
-                        { $gt: ["$pulse", null] },
-                        {
-                          $cond: [
-                            "$pulse.complete",
-                            { $toDouble: { $ifNull: ["$pulse.types.exception.counted", 0] } },
-                            { $ifNull: ["$pulse.types.exception.average", Double(0)] }
-                          ]
-                        },
-                        null
+                        "$exceptions_pulse_complete",
+                        "$exceptions_pulse_counted",
+                        "$exceptions_pulse_average"
                       ]
                     }
                   ]
                 },
-                most: "$headline.exceptions_per_minute"
+                max: "$max_exceptions",
+                minutes: "$minutes_exceptions",
+                is_now: { $literal: false }
               },
               {
-                name: "queries_per_minute",
-                evenly: {
+                figure: "queries_per_minute",
+                mean: {
                   $max: [
                     {
                       $cond: [
-                        { $gt: ["$telescope", null] },
-                        {
-                          $cond: [
-                            "$telescope.complete",
-                            { $toDouble: { $ifNull: ["$telescope.types.query.counted", 0] } },
-                            { $ifNull: ["$telescope.types.query.average", Double(0)] }
-                          ]
-                        },
-                        null
+                        "$queries_telescope_complete",
+                        "$queries_telescope_counted",
+                        "$queries_telescope_average"
                       ]
                     }
                   ]
                 },
-                most: "$headline.queries_per_minute"
+                max: "$max_queries",
+                minutes: "$minutes_queries",
+                is_now: { $literal: false }
               }
             ]
           }
         },
         { $unwind: "$figure" },
-        {
-          $group: {
-            _id: "$figure.name",
-            mean: { $avg: "$figure.evenly" },
-            max: { $max: "$figure.most" },
-            minutes: { $sum: { $cond: [{ $gt: ["$figure.most", null] }, 1, 0] } }
-          }
-        },
-        {
-          $project: { _id: 0, figure: "$_id", mean: 1, max: 1, minutes: 1, is_now: { $literal: false } }
-        }
+        { $replaceWith: "$figure" }
       ]
     }
   },

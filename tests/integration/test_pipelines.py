@@ -244,16 +244,34 @@ def test_a_span_has_its_start_and_not_its_end(database: Documents, name: str) ->
     assert sorted((one["minute"] - NOON) // MINUTE for one in found) == [-3, -2]
 
 
-def test_the_mean_of_minutes_is_of_what_was_counted_where_all_is_known(database: Documents) -> None:
+def test_the_mean_of_minutes_is_of_what_was_counted_if_all_is_known(database: Documents) -> None:
     rows = [row(1 + n / 10, n=n) for n in range(9)]
     load(database, [snapshot(5, {"request": 9}, rows), snapshot(6, {"request": 500}, rows)])
     database["snapshots"].aggregate(roll_up("laravel_app", NOON, moment(10)))
-    points = database["rates"].aggregate(series_in_steps("laravel_app", NOON, moment(7), 60))
-    (point,) = points
-    # Of the minutes 0 to 4 all is known: nine requests in the second. Of 5 and 6 there are the averages.
-    assert point["headline"]["requests_per_minute"] == pytest.approx((9 + 9 / 5 + 500 / 5) / 7)
-    assert point["complete"] == {"telescope": 5, "pulse": 0}
-    assert point["peak"]["requests_per_minute"] == 491.0
+
+    def mean(minutes: int) -> float:
+        (point,) = database["rates"].aggregate(series_in_steps("laravel_app", NOON, moment(minutes), 60))
+        assert point["complete"] == {"telescope": 5, "pulse": 0}
+        assert point["peak"]["requests_per_minute"] == (491.0 if minutes == 7 else 9.0)
+        return float(point["headline"]["requests_per_minute"])
+
+    # Of the minutes 0 to 4 all is known: nine requests in the second. Of 5 and 6 there are the averages only.
+    assert mean(5) == pytest.approx(9 / 5)
+    assert mean(7) == pytest.approx((6 * 9 / 5 + 500 / 5) / 7)
+
+
+def test_the_mean_of_exceptions_is_that_of_one_source(database: Documents) -> None:
+    """Telescope knows all, Pulse is a sample: a burst is in one minute of the one, in five of the other."""
+    burst = [row(20.5, "exception", n=n) for n in range(40)]
+    posts = []
+    for minute in range(30):
+        seen = [one for one in burst if 20.5 < minute + 0.9 <= 25.5]
+        pulse = {"entry_types": {"cache_hit": 5000, **({"exception": 40} if seen else {})}, "recent_entries_data": []}
+        posts.append(snapshot(minute + 0.9, {"exception": 40} if seen else {}, seen, pulse=pulse))
+    load(database, posts)
+    database["snapshots"].aggregate(roll_up("laravel_app", NOON, moment(30)))
+    (point,) = database["rates"].aggregate(series_in_steps("laravel_app", NOON, moment(30), 60))
+    assert point["headline"]["exceptions_per_minute"] == pytest.approx(40 / 30)
 
 
 def test_memory_is_the_last_the_largest_and_the_peak_of_the_minute(database: Documents) -> None:

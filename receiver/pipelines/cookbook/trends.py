@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from receiver.pipelines.cookbook.selecting import HOUR, HOUR_MS, hour_of, select_minutes, select_snapshots
-from receiver.pipelines.rates import HEADLINE, mean_rate
+from receiver.pipelines.rates import HEADLINE, mean_of, mean_parts
 from receiver.pipelines.stages import RATES, Expression, Pipeline, check_span, minute_of
 
 WEEK = timedelta(weeks=1)
@@ -125,23 +125,28 @@ def week_over_week(system: str, start: datetime, end: datetime) -> Pipeline:
 def _headline(system: str, start: datetime, end: datetime, *, is_now: bool) -> Pipeline:
     """Build one document a headline figure, with its mean and largest value."""
     select = select_minutes(system, start, end)
+    accumulators = {
+        name: part
+        for figure in HEADLINE
+        for name, part in (
+            *mean_parts(figure).items(),
+            (f"max_{figure}", {"$max": f"$headline.{figure}_per_minute"}),
+            (f"minutes_{figure}", {"$sum": {"$cond": [{"$gt": [f"$headline.{figure}_per_minute", None]}, 1, 0]}}),
+        )
+    }
+    all_minutes = {"$group": {"_id": None, **accumulators}}
     figures = [
-        {"name": f"{name}_per_minute", "evenly": mean_rate(name), "most": f"$headline.{name}_per_minute"}
-        for name in HEADLINE
+        {
+            "figure": f"{figure}_per_minute",
+            "mean": mean_of(figure),
+            "max": f"$max_{figure}",
+            "minutes": f"$minutes_{figure}",
+            "is_now": {"$literal": is_now},
+        }
+        for figure in HEADLINE
     ]
     split = {"$project": {"figure": figures}}
-    each = {"$unwind": "$figure"}
-    is_known = {"$cond": [{"$gt": ["$figure.most", None]}, 1, 0]}
-    mean_and_max = {
-        "mean": {"$avg": "$figure.evenly"},
-        "max": {"$max": "$figure.most"},
-        "minutes": {"$sum": is_known},
-    }
-    by_figure = {"$group": {"_id": "$figure.name", **mean_and_max}}
-    shape = {
-        "$project": {"_id": 0, "figure": "$_id", "mean": 1, "max": 1, "minutes": 1, "is_now": {"$literal": is_now}}
-    }
-    return [select, split, each, by_figure, shape]
+    return [select, all_minutes, split, {"$unwind": "$figure"}, {"$replaceWith": "$figure"}]
 
 
 def deploys(system: str, start: datetime, end: datetime) -> Pipeline:
@@ -195,12 +200,12 @@ def _hour(system: str, start: Expression, end: Expression, name: str) -> dict[st
     means = {
         "$group": {
             "_id": None,
-            "exceptions_per_minute": {"$avg": mean_rate("exceptions")},
+            **mean_parts("exceptions"),
             "total_ms": {"$sum": {"$multiply": [f"{times}.avg", f"{times}.count"]}},
             "requests": {"$sum": f"{times}.count"},
         }
     }
     mean_ms = {"$cond": [{"$gt": ["$requests", 0]}, {"$divide": ["$total_ms", "$requests"]}, None]}
-    shape = {"$project": {"_id": 0, "exceptions_per_minute": 1, "response_time_ms": mean_ms}}
+    shape = {"$project": {"_id": 0, "exceptions_per_minute": mean_of("exceptions"), "response_time_ms": mean_ms}}
     span = {"start": start, "end": end}
     return {"$lookup": {"from": RATES, "let": span, "pipeline": [select, means, shape], "as": name}}
