@@ -62,7 +62,7 @@ REPORTS = {"sql_hash": "shape-of-report", "sql": REPORT, "file": "/app/Report.ph
 # second snapshot alone: its window / 5), 13:00 to 13:05 and 13:06 (windows / 5), and 14:25 to
 # 14:31, when nothing happens.
 MINUTES, COMPLETE_MINUTES = 7 + 7 + 7, 6 + 0 + 6
-# Not all of them are complete: the mean is that of the windows / 5, the first of which is that of 12:05 for six minutes.
+# Not all of them are complete: the mean is that of the windows / 5; that of 12:05 stands for six minutes.
 REQUESTS_NOW = [*[6 / 5] * 6, 8 / 5, *[60 / 5] * 6, 60 / 5, *[0] * 7]
 EXCEPTIONS_NOW = [*[5 / 5] * 6, 4 / 5, *[10 / 5] * 6, 5 / 5, *[0] * 7]
 QUERIES_NOW = [*[26 / 5] * 6, 26 / 5, *[0] * 6, 0, *[0] * 7]
