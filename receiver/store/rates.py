@@ -54,6 +54,8 @@ def _point(rate: dict[str, Any]) -> dict[str, Any]:
 
 async def find_next_minute(database: Database, system: str, start: datetime, end: datetime) -> datetime | None:
     """Find the first minute of a span that has a document; None where there is none."""
+    if start >= end:
+        return None
     span = {"system": system, "minute": {"$gte": start, "$lt": end}}
     found = await database[RATES].find_one(span, {"minute": 1}, sort=[("minute", 1)])
     return found["minute"] if found else None
