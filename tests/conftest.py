@@ -38,7 +38,7 @@ def shared_receiver(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture
 def receiver(shared_receiver: Receiver, database: Database[dict[str, Any]]) -> Receiver:
     """That receiver, with nothing stored."""
-    for name in ("snapshots", "entries", "rates", "systems"):
+    for name in ("snapshots", "entries", "rates", "systems", "progress"):
         database[name].delete_many({})
     return shared_receiver
 

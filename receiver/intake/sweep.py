@@ -105,25 +105,21 @@ class Sweep:
         for one in received:
             if one.id in incomplete or (one.system, one.received_at) in unseen:
                 await self._try_to_complete(one)
-            else:
-                self._roll_ups.want(one.id, one.system, spans_told(one.timestamp, one.rows))
+            self._roll_ups.want(one.id, one.system, spans_told(one.timestamp, one.rows))
 
     async def _try_to_complete(self, received: Received) -> None:
         """Make what follows from one snapshot; one that is odd is told, and does not hold up those behind it."""
         try:
-            await self._complete(received)
+            await self._complete(received.id)
         except StoreUnavailable:
             raise
         except Exception:
             log.exception("snapshot_not_made_good", snapshot_id=received.id)
 
-    async def _complete(self, received: Received) -> None:
+    async def _complete(self, snapshot_id: str) -> None:
         async with self._store.operation() as database:
-            document = await find_snapshot(database, received.id)
-            if document is None:
-                return
-            rows = list(rows_of(document))
-            await insert_rows(database, rows)
-            await replace_system(database, sighting_of(document))
-        self._roll_ups.want(received.id, received.system, spans_told(received.timestamp, rows))
-        log.info("snapshot_made_good", snapshot_id=received.id)
+            document = await find_snapshot(database, snapshot_id)
+            if document is not None:
+                await insert_rows(database, rows_of(document))
+                await replace_system(database, sighting_of(document))
+                log.info("snapshot_made_good", snapshot_id=snapshot_id)

@@ -47,7 +47,7 @@ async def list_series(
 def _point(rate: dict[str, Any]) -> dict[str, Any]:
     """Return the point of one minute."""
     headline = rate["headline"]
-    basis = {figure: [basis] if basis else [] for figure, basis in headline.pop("basis").items()}
+    basis = {figure: [basis] if basis else [] for figure, basis in headline.pop("basis", {}).items()}
     complete = {source: int((rate.pop(source, None) or NOT_TOLD)["complete"]) for source in SOURCES}
     return {**rate, "minutes": 1, "peak": headline, "basis": basis, "complete": complete}
 

@@ -352,6 +352,15 @@ def test_pages_of_the_series_skip_gaps(receiver: Receiver, database: Documents) 
     assert len(moments) == 12
 
 
+def test_a_document_that_lacks_what_a_receiver_writes_is_no_fault(receiver: Receiver, database: Documents) -> None:
+    sections = dict.fromkeys(("telescope", "pulse"))
+    whole = {"system": "x", "minute": NOON, "snapshots": 1, "inputs": 1, "updated_at": NOON, **sections, "headline": {}}
+    database["rates"].insert_one({"_id": {"system": "x", "minute": NOON}, **whole})
+    span = {"from_": moment(0).isoformat(), "to": moment(1).isoformat()}
+    (point,) = data(receiver, "/api/rates", system="x", **span)
+    assert (point["headline"], point["basis"], point["complete"]) == ({}, {}, {"telescope": 0, "pulse": 0})
+
+
 def test_an_unknown_system_has_no_rates(receiver: Receiver) -> None:
     answer = get(receiver, "/api/rates", system="nobody").json()
     assert (answer["data"], answer["next"]) == ([], None)

@@ -17,7 +17,9 @@ from receiver.intake.sweep import Sweep
 from receiver.pipelines.rates import minutes
 from receiver.store.aggregation import run_pipeline
 from receiver.store.connection import Store
+from receiver.store.entries import find_known
 from tests.integration.test_pipelines import moment, profiled, row, snapshot
+from tests.loading import load
 from tests.support import DEADLINE_SECONDS, SAMPLES, Receiver, eventually
 from tests.truth import MINUTE, NOON, Story, happen, observe
 
@@ -192,36 +194,61 @@ def test_what_a_process_takes_care_of_is_left_to_it(receiver: Receiver, mongo_ur
     assert wanted == [(snapshot_id, spans_told(NOON))]
 
 
-def test_a_long_backlog_of_a_dead_process_is_made_good(receiver: Receiver, mongo_uri: str, database: Documents) -> None:
-    for number in range(4):
-        receiver.post(snapshot(number, {"request": number}))
-    eventually(lambda: is_rolled_up(database))
+def test_a_long_backlog_of_a_dead_process_is_made_good(mongo_uri: str, database: Documents) -> None:
     now = datetime.now(UTC)
+    load(database, [snapshot(number, {"request": number}) for number in range(4)])
+    database["snapshots"].update_many({}, {"$set": {"received_at": now - 3 * MINUTE}})
     database["snapshots"].update_many({"timestamp": {"$lt": moment(2)}}, {"$set": {"received_at": now - 3 * HOUR}})
-    database["rates"].delete_many({})
     # A process that rolled up all there was, and noted it; later ones left a backlog of three hours.
-    database["progress"].update_one(
-        {"_id": "rolled_up"}, {"$set": {"received_at": now - 3 * HOUR - MINUTE}}, upsert=True
-    )
+    database["progress"].insert_one({"_id": "rolled_up", "received_at": now - 3 * HOUR - MINUTE})
     sweep_elsewhere(mongo_uri, database, now, times=2)
     assert is_rolled_up(database)
-    progress = database["progress"].find_one()
-    newest = database["snapshots"].find_one(sort=[("received_at", -1)])
+    progress, newest = database["progress"].find_one(), database["snapshots"].find_one(sort=[("received_at", -1)])
     assert progress
     assert newest
     assert progress["received_at"] == newest["received_at"]
 
 
-def test_a_snapshot_that_is_odd_does_not_end_the_sweep(receiver: Receiver, mongo_uri: str, database: Documents) -> None:
-    many = [row(-1, n=n) for n in range(9_000)]
-    for number in range(4):
-        receiver.post(snapshot(number, {"request": 1}, many, n=number))
-    eventually(lambda: is_rolled_up(database))
-    database["rates"].delete_many({})
+def test_what_is_not_rolled_up_yet_is_not_noted_as_done(mongo_uri: str, database: Documents) -> None:
+    now = datetime.now(UTC)
+    load(database, [snapshot(0, {"request": 5})])
+    database["snapshots"].update_many({}, {"$set": {"received_at": now - 3 * MINUTE}})
+
+    async def sweep_twice(store: Store) -> None:
+        sweeping = Sweep(store, RollUps(store), lambda: now)
+        await sweeping.run()
+        await sweeping.run()
+
+    with_store(mongo_uri, database, sweep_twice)
+    progress = database["progress"].find_one()
+    assert progress
+    assert progress["received_at"] < now - 10 * MINUTE
+
+
+def test_an_odd_snapshot_is_rolled_up_as_far_as_it_goes(mongo_uri: str, database: Documents) -> None:
+    load(database, [snapshot(0, {"request": 5}, [row(-1), row(-2)])])
     database["entries"].delete_many({})
+    database["snapshots"].update_many(
+        {},
+        {
+            "$set": {"received_at": datetime.now(UTC) - MINUTE},
+            "$unset": {"telescope.recent_entries_data.0.entry_id": 1},
+        },
+    )
     sweep_elsewhere(mongo_uri, database, datetime.now(UTC))
     assert is_rolled_up(database)
-    assert database["entries"].count_documents({}) == 9_000
+    assert database["rates"].find_one({"snapshots": 1, "minute": NOON})
+
+
+def test_many_ids_are_asked_for_in_parts(mongo_uri: str, database: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("receiver.store.entries.MOST_ASKED", 2)
+    database["entries"].insert_many([{"_id": name} for name in "abcde"])
+
+    async def ask(store: Store) -> None:
+        async with store.operation() as opened:
+            assert await find_known(opened, [*"axbcyde"]) == {*"abcde"}
+
+    with_store(mongo_uri, database, ask)
 
 
 class Ready:
