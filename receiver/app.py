@@ -2,8 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 from quart import Quart
 
@@ -57,13 +57,8 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Quart:
     @app.while_serving
     async def _lifespan() -> AsyncGenerator[None, None]:
         await store.open()
-        tasks = [asyncio.create_task(roll_ups.run()), asyncio.create_task(keep_whole(Sweep(store, roll_ups, clock)))]
-        yield
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        with suppress(StoreUnavailable, TimeoutError):  # what is left is done at the next start
-            await asyncio.wait_for(roll_ups.run_once(), LAST_ROLL_UPS_SECONDS)
+        async with _at_work(roll_ups, Sweep(store, roll_ups, clock)):
+            yield
         await store.close()
 
     access = Access(known_tokens(settings))
@@ -86,6 +81,18 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Quart:
         app.register_blueprint(blueprint(reading))
     app.asgi_app = RequestLog(app.asgi_app, clock)  # type: ignore[method-assign]  # as Quart wants to be wrapped
     return app
+
+
+@asynccontextmanager
+async def _at_work(roll_ups: RollUps, sweep: Sweep) -> AsyncIterator[None]:
+    """Keep ``rates`` up to date meanwhile; in the end, what is wanted is done as far as there is time."""
+    tasks = [asyncio.create_task(roll_ups.run()), asyncio.create_task(keep_whole(sweep))]
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    with suppress(StoreUnavailable, TimeoutError):  # what is left is done at the next start
+        await asyncio.wait_for(roll_ups.run_once(), LAST_ROLL_UPS_SECONDS)
 
 
 def retention_of(settings: Settings) -> Retention:

@@ -101,7 +101,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     config.bind = [f"fd://{listener.detach()}"]
     app = create_app(settings)
     gc.collect()
-    gc.freeze()  # modules and schemas stay: a collection that looks at them all pauses every answer for 20 ms
+    gc.freeze()  # modules and schemas stay: looking at them again and again paused one answer in six for 20 ms
     server = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({server, stopping}, return_when=asyncio.FIRST_COMPLETED)

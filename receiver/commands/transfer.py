@@ -37,8 +37,8 @@ from receiver.store.transfer import (
     ALERTS,
     EXPORTED,
     IMPORTED,
-    Faults,
     Portion,
+    Refused,
     count_wanted,
     insert_missing,
     stream,
@@ -238,7 +238,7 @@ async def _insert(database: Database, kind: str, documents: list[Document], seen
             raise ReceiverError(f"Line {number} is larger than a document of MongoDB may be.")
     try:
         return await insert_missing(database, kind, encoded)
-    except Faults as error:
+    except Refused as error:
         raise ReceiverError(f"Line {seen + error.number + 1} is refused by the collection's validator.") from None
 
 

@@ -11,7 +11,7 @@ from receiver.pipelines.entries import counted, response_times
 from receiver.pipelines.memory import memory
 from receiver.pipelines.stages import (
     ENTRIES,
-    MOST_TYPES,
+    MOST_TYPES_A_MINUTE,
     OTHER,
     RATES,
     SNAPSHOTS,
@@ -109,7 +109,8 @@ def minutes(system: str, start: datetime, end: datetime) -> Pipeline:
     section is None where no snapshot tells of it.
 
     What ``inputs`` counts is read first, the snapshots by ``completeness`` and the entries by ``counted``; what is read
-    later can only know more. So of two documents with the same inputs neither knows less than the other.
+    later can only know more. So a document with as many inputs as there are knows everything; and the last run to begin
+    after the last snapshot makes that one.
 
     Args:
         system: as stored in ``snapshots.system``.
@@ -172,7 +173,7 @@ def _by_source() -> Pipeline:
         }
     }
     largest_first = {"$sortArray": {"input": "$types", "sortBy": {"v.window": -1, "v.counted": -1, "k": 1}}}
-    in_order = {"$sortArray": {"input": {"$slice": [largest_first, MOST_TYPES]}, "sortBy": {"k": 1}}}
+    in_order = {"$sortArray": {"input": {"$slice": [largest_first, MOST_TYPES_A_MINUTE]}, "sortBy": {"k": 1}}}
     judged = {"$map": {"input": in_order, "in": {"k": "$$this.k", "v": _judged("$$this.v")}}}
     section = {"complete": "$complete", "types": {"$arrayToObject": judged}}
     shape = {

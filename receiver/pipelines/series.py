@@ -4,6 +4,7 @@ Source: DESIGN.md, sections 2 and 5.
 """
 
 from datetime import datetime
+from typing import Any
 
 from receiver.pipelines.rates import HEADLINE, mean_of, mean_parts
 from receiver.pipelines.stages import RATES, SNAPSHOTS, SOURCES, Expression, Pipeline, check_span
@@ -11,7 +12,6 @@ from receiver.pipelines.stages import RATES, SNAPSHOTS, SOURCES, Expression, Pip
 SILENT_MINUTES = 10
 SILENT_CADENCES = 3
 GAPS_OF_CADENCE = 20
-
 
 # Of a document of ``rates``, all but the types.
 WITHOUT_TYPES = (
@@ -140,34 +140,6 @@ def overview(now: datetime, after: str = "", limit: int = 200) -> Pipeline:
     """
     select = {"$match": {"_id": {"$gt": after}}}
     in_order, most = {"$sort": {"_id": 1}}, {"$limit": limit}
-    with_rates = {
-        "$lookup": {
-            "from": RATES,
-            "localField": "_id",
-            "foreignField": "system",
-            "let": {"latest": "$last_timestamp"},
-            "pipeline": [
-                {"$match": {"$expr": {"$lte": ["$minute", "$$latest"]}}},
-                {"$sort": {"minute": -1}},
-                {"$limit": 1},
-                {"$project": {"_id": 0, "minute": 1, "headline": 1, "response_time_ms": 1, "memory_bytes": 1}},
-            ],
-            "as": "rates",
-        }
-    }
-    with_latest = {
-        "$lookup": {
-            "from": SNAPSHOTS,
-            "localField": "_id",
-            "foreignField": "system",
-            "pipeline": [
-                {"$sort": {"timestamp": -1}},
-                {"$limit": GAPS_OF_CADENCE + 1},
-                {"$project": {"_id": 0, "timestamp": 1}},
-            ],
-            "as": "latest",
-        }
-    }
     with_cadence = {"$set": {"cadence_seconds": _median_gap("$latest.timestamp")}}
     patience = {"$max": [SILENT_MINUTES * 60, {"$multiply": [SILENT_CADENCES, "$cadence_seconds"]}]}
     silence = {"$divide": [{"$subtract": [now, "$last_seen_at"]}, 1000]}
@@ -182,7 +154,24 @@ def overview(now: datetime, after: str = "", limit: int = 200) -> Pipeline:
             "rates": {"$ifNull": [{"$first": "$rates"}, None]},
         }
     }
-    return [select, in_order, most, with_rates, with_latest, with_cadence, shape]
+    return [select, in_order, most, _with_rates(), _with_latest(), with_cadence, shape]
+
+
+def _with_rates() -> dict[str, Any]:
+    """Look up the latest document of ``rates``, as a list of one or none; one timestamp in 2099 is not the latest."""
+    not_ahead = {"$match": {"$expr": {"$lte": ["$minute", "$$latest"]}}}
+    figures = dict.fromkeys(("minute", "headline", "response_time_ms", "memory_bytes"), 1)
+    of_system = {"from": RATES, "localField": "_id", "foreignField": "system", "let": {"latest": "$last_timestamp"}}
+    newest = [not_ahead, {"$sort": {"minute": -1}}, {"$limit": 1}, {"$project": {"_id": 0, **figures}}]
+    return {"$lookup": {**of_system, "pipeline": newest, "as": "rates"}}
+
+
+def _with_latest() -> dict[str, Any]:
+    """Look up when the latest snapshots were taken, newest first."""
+    of_system = {"from": SNAPSHOTS, "localField": "_id", "foreignField": "system"}
+    moments = {"$project": {"_id": 0, "timestamp": 1}}
+    newest = [{"$sort": {"timestamp": -1}}, {"$limit": GAPS_OF_CADENCE + 1}, moments]
+    return {"$lookup": {**of_system, "pipeline": newest, "as": "latest"}}
 
 
 def _median_gap(moments: str) -> Expression:

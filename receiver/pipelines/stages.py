@@ -29,8 +29,8 @@ WINDOW_MS = WINDOW_MINUTES * MINUTE_MS
 # Names that stand under their own in a document; what is called otherwise is summed up as one type.
 TYPE_NAME = r"^[a-z][a-z0-9_]{0,63}\z"
 OTHER = "other"
-# In a minute's document; whoever sends more of them does not mean types.
-MOST_TYPES = 1000
+# In a minute's document: those that snapshots count, and as many that only rows have.
+MOST_TYPES_A_MINUTE = 1000
 
 
 def floor_minute(moment: datetime) -> datetime:

@@ -12,7 +12,7 @@ from receiver.pipelines.stages import ENTRIES, RATES, SNAPSHOTS, SYSTEMS
 from receiver.store.aggregation import run_pipeline
 from receiver.store.layout import BEFORE_ALL, Database
 
-# A year of minutes takes half a minute.
+# Somebody is waiting: so long as there are minutes.
 RENAME_SECONDS = 3600.0
 
 

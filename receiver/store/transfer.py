@@ -27,7 +27,7 @@ IMPORTED = (SNAPSHOTS, ENTRIES, RATES, ALERTS)
 BATCH = 100  # of 50 KB each
 
 
-class Faults(Exception):  # noqa: N818 - it reads as what it is
+class Refused(Exception):  # noqa: N818 - it reads as what it is
     """The server refuses a document.
 
     Args:
@@ -89,13 +89,13 @@ async def insert_missing(database: Database, kind: str, documents: Sequence[Enco
         How many were inserted.
 
     Raises:
-        Faults: the collection's validator refuses one; those before and after it may be stored.
+        Refused: the collection's validator refuses one; those before and after it may be stored.
     """
     try:
         await database[kind].insert_many(documents, ordered=False)
     except BulkWriteError as error:
         for fault in error.details["writeErrors"]:
             if fault["code"] != DUPLICATE_KEY:
-                raise Faults(fault["index"]) from None
+                raise Refused(fault["index"]) from None
         return int(error.details["nInserted"])
     return len(documents)

@@ -65,15 +65,9 @@ def failing_endpoints(system: str, start: datetime, end: datetime) -> Pipeline:
             "last_seen": {"$max": "$created_at"},
         }
     }
-    with_requests = {
-        "$lookup": {
-            "from": ENTRIES,
-            "localField": "_id.batch_id",
-            "foreignField": "batch_id",
-            "pipeline": [{"$match": {"source": "telescope", "type": "request"}}],
-            "as": "requests",
-        }
-    }
+    of_batch = {"from": ENTRIES, "localField": "_id.batch_id", "foreignField": "batch_id"}
+    are_requests = [{"$match": {"source": "telescope", "type": "request"}}]
+    with_requests = {"$lookup": {**of_batch, "pipeline": are_requests, "as": "requests"}}
     # Two systems may share a batch if they share a copy of a database; the lookup itself keeps to the index on batches.
     own = {"$filter": {"input": "$requests", "cond": {"$eq": ["$$this.system", {"$literal": system}]}}}
     with_request = {"$set": {"request": {"$first": own}}}
@@ -88,16 +82,8 @@ def failing_endpoints(system: str, start: datetime, end: datetime) -> Pipeline:
     names = {name: f"$_id.{name}" for name in ("method", "endpoint", "class")}
     shape = {"$project": {"_id": 0, **names, "times": 1, "requests": 1, "last_seen": 1}}
     most_frequent_first = {"$sort": {"times": -1, "endpoint": 1, "method": 1, "class": 1}}
-    return [
-        select,
-        by_batch,
-        with_requests,
-        with_request,
-        by_endpoint,
-        shape,
-        most_frequent_first,
-        {"$limit": MOST_ROWS},
-    ]
+    most = {"$limit": MOST_ROWS}
+    return [select, by_batch, with_requests, with_request, by_endpoint, shape, most_frequent_first, most]
 
 
 def error_rate_by_endpoint(system: str, start: datetime, end: datetime) -> Pipeline:
